@@ -1,0 +1,125 @@
+#include "base/log.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+static struct {
+	int fd;
+	enum log_level level;
+	enum log_format format;
+	uint64_t start_ns;
+} logger = { .fd = STDERR_FILENO, .level = LOG_LEVEL_WARN };
+
+static const char *const level_names[] = { "none", "error", "warning", "info", "debug" };
+
+void log_set_fd(int fd)
+{
+	logger.fd = fd;
+}
+
+void log_set_level(enum log_level level)
+{
+	logger.level = level;
+}
+
+void log_set_format(enum log_format format)
+{
+	logger.format = format;
+}
+
+bool log_enabled(enum log_level level)
+{
+	return level <= logger.level;
+}
+
+/* "../src/ckpt/fd-pipe.c" -> "fd-pipe" */
+static void module_of(const char *file, char *module, size_t size)
+{
+	const char *slash = strrchr(file, '/');
+	const char *name = slash ? slash + 1 : file;
+	const char *dot = strrchr(name, '.');
+
+	(void)snprintf(module, size, "%.*s", dot ? (int)(dot - name) : (int)strlen(name), name);
+}
+
+static size_t put_json_string(char *out, size_t size, const char *s)
+{
+	size_t n = 0;
+
+	for (; *s && n + 7 < size; s++) {
+		unsigned char c = (unsigned char)*s;
+
+		if (c == '"' || c == '\\') {
+			out[n++] = '\\';
+			out[n++] = (char)c;
+		} else if (c < 0x20) {
+			n += (size_t)snprintf(out + n, size - n, "\\u%04x", c);
+		} else {
+			out[n++] = (char)c;
+		}
+	}
+	out[n] = '\0';
+	return n;
+}
+
+static int format_json(char *line, size_t size, enum log_level level, const char *text)
+{
+	char quoted[3072];
+	char when[64];
+	struct timespec now;
+	struct tm tm;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now); /* can't fail with this clock */
+	(void)gmtime_r(&now.tv_sec, &tm);
+	(void)strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	(void)put_json_string(quoted, sizeof(quoted), text);
+	return snprintf(line, size, "{\"level\":\"%s\",\"msg\":\"%s\",\"time\":\"%s\"}\n",
+			level_names[level], quoted, when);
+}
+
+static int format_text(char *line, size_t size, enum log_level level, const char *file,
+		       const char *text)
+{
+	uint64_t us = (clock_mono_ns() - logger.start_ns) / 1000;
+	char module[64];
+
+	module_of(file, module, sizeof(module));
+	return snprintf(line, size, "(%02" PRIu64 ".%06" PRIu64 ") %s%s: %s\n", us / 1000000,
+			us % 1000000,
+			level == LOG_LEVEL_ERROR  ? "Error "
+			: level == LOG_LEVEL_WARN ? "Warn  "
+						  : "",
+			module, text);
+}
+
+void log_line(enum log_level level, const char *file, const char *fmt, ...)
+{
+	int saved = errno;
+	char text[2560];
+	char line[4096];
+	va_list ap;
+	int n;
+
+	if (logger.start_ns == 0)
+		logger.start_ns = clock_mono_ns();
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap); /* a cut line is better than none */
+	va_end(ap);
+	n = logger.format == LOG_FORMAT_JSON ? format_json(line, sizeof(line), level, text)
+					     : format_text(line, sizeof(line), level, file, text);
+	if (n >= (int)sizeof(line)) {
+		n = (int)sizeof(line) - 1;
+		line[n - 1] = '\n';
+	}
+	if (n > 0 && write(logger.fd, line, (size_t)n) < 0)
+		logger.level = LOG_LEVEL_NONE; /* nobody can read it: stop trying */
+	errno = saved;
+}
