@@ -186,10 +186,14 @@ void opts_print_help(const char *program, const struct command *cmd)
 	printf("%s\n\nUsage:\n  %s %s%s%s%s\n", cmd->brief, program, cmd->name,
 	       cmd->options && cmd->options->kind != OPT_KIND_END ? " [options]" : "",
 	       cmd->args ? " " : "", cmd->args ? cmd->args : "");
-	if (!cmd->options || cmd->options->kind == OPT_KIND_END)
-		return;
+	if (cmd->options && cmd->options->kind != OPT_KIND_END)
+		opts_print_options(cmd->options);
+}
+
+void opts_print_options(const struct opt *options)
+{
 	printf("\nOptions:\n");
-	for (const struct opt *o = cmd->options; o->kind != OPT_KIND_END; o++) {
+	for (const struct opt *o = options; o->kind != OPT_KIND_END; o++) {
 		char left[80];
 
 		if (!o->help)

@@ -88,5 +88,8 @@ int opts_parse(const struct opt *options, bool stop_at_argument, void *values, i
 /* Usage line and option table of a command, to standard output. */
 void opts_print_help(const char *program, const struct command *cmd);
 
+/* The option table alone, under its heading. */
+void opts_print_options(const struct opt *options);
+
 /* The command of that name in a NULL-terminated array of pointers, or NULL. */
 const struct command *opts_find_command(const struct command *const *commands, const char *name);

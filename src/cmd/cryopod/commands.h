@@ -1,0 +1,8 @@
+/*
+ * commands: every command of cryopod, one file each (its name with dashes).
+ */
+#pragma once
+
+struct command;
+
+extern const struct command command_version;
