@@ -16,6 +16,11 @@ struct arena_chunk {
 	_Alignas(max_align_t) char data[];
 };
 
+void arena_init(struct arena *arena, size_t limit)
+{
+	*arena = (struct arena){ .limit = limit };
+}
+
 void *arena_alloc(struct arena *arena, size_t size)
 {
 	struct arena_chunk *chunk = arena->chunks;
@@ -32,11 +37,15 @@ void *arena_alloc(struct arena *arena, size_t size)
 
 	if (!chunk || chunk->size - chunk->used < size) {
 		room = size > CHUNK_SIZE / 4 ? size : CHUNK_SIZE;
-		chunk = calloc(1, sizeof(*chunk) + room);
+		if (arena->limit && (room > arena->limit || arena->used > arena->limit - room))
+			chunk = NULL;
+		else
+			chunk = calloc(1, sizeof(*chunk) + room);
 		if (!chunk) {
 			arena->failed = true;
 			return NULL;
 		}
+		arena->used += room;
 		chunk->size = room;
 		/* A big object gets a chunk of its own, behind the one that still has room. */
 		if (room == size && arena->chunks) {
@@ -64,7 +73,7 @@ void *arena_array(struct arena *arena, size_t n, size_t size)
 	return arena_alloc(arena, bytes);
 }
 
-void *arena_copy(struct arena *arena, const void *data, size_t size)
+void *arena_memdup(struct arena *arena, const void *data, size_t size)
 {
 	void *p = arena_alloc(arena, size);
 
@@ -120,5 +129,6 @@ void arena_done(struct arena *arena)
 		free(chunk);
 	}
 	arena->chunks = NULL;
+	arena->used = 0;
 	arena->failed = false;
 }

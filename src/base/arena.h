@@ -4,7 +4,8 @@
  * Nothing is freed singly; arena_done() frees all. Memory comes zeroed and
  * aligned for any object. Out of memory gives NULL and is remembered in
  * `failed`, so a run of allocations whose results are only stored may be
- * checked once.
+ * checked once. A limit keeps what is decoded from a hostile file within
+ * bounds: reaching it is like being out of memory.
  */
 #pragma once
 
@@ -15,17 +16,22 @@ struct arena_chunk;
 
 struct arena {
 	struct arena_chunk *chunks; /* newest first */
+	size_t used;		    /* bytes of all chunks */
+	size_t limit;		    /* never more than that; 0: no limit */
 	bool failed;
 };
+
+#define ARENA_LIMIT ((size_t)1 << 30) /* what a caller without an own idea uses */
 
 #define ARENA_INIT                                                                                 \
 	{                                                                                          \
 		.chunks = NULL                                                                     \
 	}
 
+void arena_init(struct arena *arena, size_t limit);
 void *arena_alloc(struct arena *arena, size_t size);
 void *arena_array(struct arena *arena, size_t n, size_t size); /* n * size, overflow checked */
-void *arena_copy(struct arena *arena, const void *data, size_t size);
+void *arena_memdup(struct arena *arena, const void *data, size_t size);
 char *arena_strdup(struct arena *arena, const char *s);
 char *arena_strndup(struct arena *arena, const char *s, size_t max);
 char *arena_printf(struct arena *arena, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
