@@ -293,10 +293,21 @@ int image_open(struct image *image, int dirfd, enum img_kind kind, uint64_t id, 
 	return image_open_name(image, dirfd, name, kind, err);
 }
 
+/* A record lives and dies with the arena: nothing of it is freed alone. */
+static void *arena_alloc_pb(void *arena, size_t size)
+{
+	return arena_alloc(arena, size);
+}
+
+static void arena_free_pb(void *arena UNUSED, void *data UNUSED)
+{
+}
+
 static int read_record(struct image *image, const ProtobufCMessageDescriptor *type,
 		       struct arena *arena, void *ret_message, struct error *err)
 {
 	uint64_t start = image->offset;
+	ProtobufCAllocator allocator;
 	ProtobufCMessage *message;
 	uint32_t size;
 	int r;
@@ -320,9 +331,12 @@ static int read_record(struct image *image, const ProtobufCMessageDescriptor *ty
 		return r;
 	if (!wire_depth_ok(type, image->record, size))
 		return damaged(image, start, "is not a protobuf message", err);
-	message = protobuf_c_message_unpack(type, &arena->allocator, size, image->record);
+	allocator = (ProtobufCAllocator){ .alloc = arena_alloc_pb,
+					  .free = arena_free_pb,
+					  .allocator_data = arena };
+	message = protobuf_c_message_unpack(type, &allocator, size, image->record);
 	if (!message) {
-		if (arena->exhausted)
+		if (!arena_ok(arena))
 			return err_set(err, -ENOMEM,
 				       "image '%s': no memory to decode it (limit %zu bytes)",
 				       image->name, arena->limit);

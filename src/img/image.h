@@ -31,7 +31,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "img/arena.h"
+#include "base/arena.h"
 #include "img/kind.h"
 
 struct error;
