@@ -26,6 +26,8 @@ IMAGE=localhost/busybox:latest
 export TOP BIN CRYO CRYORUN CRYOPOD CACHE IMAGE
 export BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-120}
 
+# shellcheck source=tests/lib/wait.bash
+source "$TOP/tests/lib/wait.bash"
 # shellcheck source=tests/lib/leftovers.bash
 source "$TOP/tests/lib/leftovers.bash"
 
@@ -89,28 +91,9 @@ remove_containers() {
 
 # --- waiting ----------------------------------------------------------------
 
-# wait_for [-t SECONDS] COMMAND...: until COMMAND succeeds; fails at the deadline (10 s).
-wait_for() {
-	local seconds=10 end
-	if [ "$1" = -t ]; then
-		seconds=$2
-		shift 2
-	fi
-	end=$(($(date +%s%N) + seconds * 1000000000))
-	until "$@" >/dev/null 2>&1; do
-		if [ "$(date +%s%N)" -gt "$end" ]; then
-			echo "waited $seconds s in vain for: $*" >&2
-			return 1
-		fi
-		sleep 0.02
-	done
-}
-
-# Conditions for wait_for.
-file_has() { grep -qe "$2" "$1"; }
+# Conditions for wait_for, with those of wait.bash.
 log_has() { cryopod logs "$1" | grep -qe "$2"; }
 log_lines() { [ "$(cryopod logs "$1" | wc -l)" -ge "$2" ]; }
-process_gone() { [ ! -e "/proc/$1" ] || grep -q '^State:.Z' "/proc/$1/status"; }
 
 # --- judging ----------------------------------------------------------------
 
