@@ -143,6 +143,36 @@ static inline const char *live_proc(pid_t pid, const char *name, const char *key
 	return "";
 }
 
+/* A path for a file of the test: below its folder, or in its namespace's own /tmp. */
+static inline const char *live_path(const char *name)
+{
+	static char path[4096];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", getpid() == 1 ? "/tmp" : getenv("TEST_DIR"),
+		       name);
+	return path;
+}
+
+/* A child that judges itself: its exit code tells live_reap(). */
+static inline pid_t live_fork(void (*run)(void))
+{
+	pid_t pid = SYS(fork());
+
+	if (pid == 0) {
+		run();
+		_exit(0);
+	}
+	return pid;
+}
+
+static inline uint64_t live_now_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	(void)SYS(clock_gettime(clock, &now));
+	return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+}
+
 /* Until the child sleeps inside that system call. */
 static inline void live_wait_blocked(pid_t pid, long nr)
 {
