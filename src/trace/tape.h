@@ -118,5 +118,8 @@ const char *tape_label(const struct tape *tape, uint32_t entry);
 
 void tape_explain(const struct tape *tape, struct buf *out);
 
+/* "clone3", "barrier": an operation that is not a plain system call. */
+const char *tape_op_name(unsigned int op);
+
 struct tape *tape_new(struct area *area, uint32_t index, uint32_t task, const char *name);
 void tape_free(struct tape *tape);
