@@ -1,15 +1,8 @@
 #include "../cmocka-all.h"
 
-#include <fcntl.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include "base/cleanup.h"
-#include "base/err.h"
-#include "base/fd.h"
-#include "base/file.h"
+#include "folder.h"
 #include "img/image.h"
 #include "img/pb/cgroup.pb-c.h"
 #include "img/pb/fs.pb-c.h"
@@ -17,46 +10,6 @@
 #include "img/pb/ipc-msg.pb-c.h"
 #include "img/pb/pipe-data.pb-c.h"
 #include "img/pb/pstree.pb-c.h"
-
-struct fixture {
-	char path[64];
-	int dir;
-	struct arena arena;
-	struct error err;
-};
-
-static int set_up(void **state)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
-
-	assert_non_null(f);
-	strcpy(f->path, "/tmp/cryo-img-XXXXXX");
-	assert_non_null(mkdtemp(f->path));
-	f->dir = open(f->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	assert_true(f->dir >= 0);
-	arena_init(&f->arena, ARENA_LIMIT);
-	*state = f;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct fixture *f = *state;
-
-	assert_int_equal(close(f->dir), 0);
-	assert_int_equal(file_remove_tree_at(AT_FDCWD, f->path, NULL), 0);
-	arena_done(&f->arena);
-	free(f);
-	return 0;
-}
-
-static void put(struct fixture *f, const char *name, const void *data, size_t len)
-{
-	cleanup_fd int fd = openat(f->dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-
-	assert_true(fd >= 0);
-	assert_int_equal(fd_write_all(fd, data, len), 0);
-}
 
 static void write_pstree(struct fixture *f, unsigned int n)
 {
@@ -382,7 +335,6 @@ static void a_full_disk_is_told(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 		TEST(records_come_back_in_order),
 		TEST(bytes_are_crius),
 		TEST(data_behind_records_is_read_or_skipped),
