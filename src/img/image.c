@@ -256,33 +256,84 @@ static int read_magic(struct image *image, struct error *err)
 		       info->name, magic[0], words == 2 ? magic[1] : 0);
 }
 
+/* Takes the opened file over; image->kind is still to be found. */
+static int begin_reading(struct image *image, int fd, const char *name, struct error *err)
+{
+	size_t len = strlen(name);
+	struct stat st;
+
+	assert(image->fd < 0);
+	image->fd = fd;
+	/* Of a long path the end says most. */
+	(void)snprintf(image->name, sizeof(image->name), "%s",
+		       len < sizeof(image->name) ? name : name + len - sizeof(image->name) + 1);
+	if (fstat(fd, &st) < 0)
+		return err_sys(err, "look at image '%s'", image->name);
+	if (!S_ISREG(st.st_mode))
+		return err_set(err, -EBADMSG, "image '%s': is not a regular file", image->name);
+	image->size = (uint64_t)st.st_size;
+	image->buf = malloc(IMG_BUF_SIZE);
+	return image->buf ? 0 : err_oom(err);
+}
+
+static int open_file(int dirfd, const char *name, struct error *err)
+{
+	/* Not to wait for the other end, should somebody have put a FIFO here. */
+	int fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+	return fd < 0 ? err_sys(err, "open image '%s'", name) : fd;
+}
+
 int image_open_name(struct image *image, int dirfd, const char *name, enum img_kind kind,
 		    struct error *err)
 {
-	struct stat st;
+	int fd = open_file(dirfd, name, err);
 	int r;
 
-	assert(image->fd < 0);
-	image->kind = kind;
-	(void)snprintf(image->name, sizeof(image->name), "%s", name);
-	/* Not to wait for the other end, should somebody have put a FIFO here. */
-	image->fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (image->fd < 0)
-		return err_sys(err, "open image '%s'", name);
-	if (fstat(image->fd, &st) < 0)
-		r = err_sys(err, "look at image '%s'", name);
-	else if (!S_ISREG(st.st_mode))
-		r = err_set(err, -EBADMSG, "image '%s': is not a regular file", name);
-	else
-		r = 0;
+	if (fd < 0)
+		return fd;
+	r = begin_reading(image, fd, name, err);
 	if (r == 0) {
-		image->size = (uint64_t)st.st_size;
-		image->buf = malloc(IMG_BUF_SIZE);
-		r = image->buf ? read_magic(image, err) : err_oom(err);
+		image->kind = kind;
+		r = read_magic(image, err);
 	}
 	if (r < 0)
 		image_done(image);
 	return r;
+}
+
+/* Looks at the first words without moving on. */
+static int find_kind(struct image *image, struct error *err)
+{
+	uint32_t magic[2] = { 0 };
+	ssize_t n = pread(image->fd, magic, sizeof(magic), 0);
+
+	if (n < 0)
+		return err_sys(err, "read image '%s'", image->name);
+	if ((size_t)n < sizeof(magic[0]) ||
+	    !img_kind_of_magic(le32toh(magic[0]), le32toh(magic[1]), &image->kind))
+		return err_set(err, -EBADMSG, "image '%s': is no image with records", image->name);
+	return 0;
+}
+
+int image_open_any_take(struct image *image, int fd, const char *name, struct error *err)
+{
+	int r = begin_reading(image, fd, name, err);
+
+	if (r == 0)
+		r = find_kind(image, err);
+	if (r == 0)
+		r = read_magic(image, err);
+	if (r < 0)
+		image_done(image);
+	return r;
+}
+
+int image_open_any(struct image *image, int dirfd, const char *name, struct error *err)
+{
+	int fd = open_file(dirfd, name, err);
+
+	return fd < 0 ? fd : image_open_any_take(image, fd, name, err);
 }
 
 int image_open(struct image *image, int dirfd, enum img_kind kind, uint64_t id, struct error *err)

@@ -86,6 +86,12 @@ int image_open(struct image *image, int dirfd, enum img_kind kind, uint64_t id, 
 int image_open_name(struct image *image, int dirfd, const char *name, enum img_kind kind,
 		    struct error *err);
 
+/* The kind is the one that the file's magic words name. -EBADMSG also for raw files. */
+int image_open_any(struct image *image, int dirfd, const char *name, struct error *err);
+
+/* The same for a file that is open already; `fd` is taken over, also on failure. */
+int image_open_any_take(struct image *image, int fd, const char *name, struct error *err);
+
 /*
  * 1: *ret_message (a pointer to the generated type, in the arena) is the next
  * record; 0: there are no more; negative: failure.

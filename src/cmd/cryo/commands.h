@@ -9,3 +9,4 @@
 struct command;
 
 extern const struct command command_help;
+extern const struct command command_show;

@@ -14,6 +14,7 @@
 
 static const struct command *const commands[] = {
 	&command_help,
+	&command_show,
 	NULL,
 };
 
