@@ -1,0 +1,57 @@
+load fault
+
+setup_file() { test_begin; }
+teardown_file() { test_end; }
+teardown() {
+	leftovers_remove
+	assert_nothing_left
+}
+
+# A process that computes and one that sleeps; the former tells when its registers are wrong.
+start_target() {
+	gcc -std=gnu17 -D_GNU_SOURCE -O1 -I"$TOP/tests/live" -o "$TEST_DIR/computes" "$TOP/tests/live/registers.c"
+	setsid sh -c '"$0" & i=0; while true; do echo $i; i=$((i + 1)); sleep 0.01; done' "$TEST_DIR/computes" \
+		</dev/null >"$TEST_DIR/out" 2>&1 3>&- &
+	target=$!
+	wait_for file_has "$TEST_DIR/out" ready
+}
+
+# The shell's sleep is another process every time.
+layout() {
+	local pid
+	for pid in $target $(cat "/proc/$target/task/$target/children"); do
+		if [ "$pid" = "$target" ] || [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = computes ]; then
+			cut -d' ' -f1,2 "/proc/$pid/maps"
+		fi
+	done
+}
+counts() { [ "$(grep -c '^[0-9]' "$TEST_DIR/out")" -gt "$1" ]; }
+
+@test "SIGKILL to cryo dump at 100 random moments: the target runs on, unchanged" {
+	local strike before n took start struck=0
+	strike=$(helper strike)
+	start_target
+	before=$(layout)
+	mkdir "$TEST_DIR/img"
+	start=${EPOCHREALTIME/./}
+	cryo dump -t "$target" -D "$TEST_DIR/img" --shell-job --leave-running
+	took=$((${EPOCHREALTIME/./} - start))
+	for round in $(seq 100); do
+		rm -rf "$TEST_DIR/img"
+		mkdir "$TEST_DIR/img"
+		run "$strike" first "$(random $took)" "$CRYO" dump -t "$target" -D "$TEST_DIR/img" --shell-job --leave-running
+		assert_status 0
+		[[ $output != *struck\ * ]] || struck=$((struck + 1))
+		n=$(grep -c '^[0-9]' "$TEST_DIR/out")
+		wait_for counts "$n" || fail "round $round: the target stands still"
+		wait_for nobody_stopped "$target" || fail "round $round: a task is stopped or traced"
+		assert_equal "$(layout)" "$before" "round $round: layout of the target"
+	done
+	[ "$struck" -ge 60 ] || fail "only $struck of 100 dumps were struck: the moments are badly chosen"
+	wait_for -t 1 file_has "$TEST_DIR/out" fail && fail "$(grep fail "$TEST_DIR/out")"
+	rm -rf "$TEST_DIR/img"
+	mkdir "$TEST_DIR/img"
+	cryo dump -t "$target" -D "$TEST_DIR/img" --shell-job
+	wait_for process_gone "$target"
+	grep '^[0-9]' "$TEST_DIR/out" | assert_sequence -
+}
