@@ -10,3 +10,4 @@ struct command;
 
 extern const struct command command_help;
 extern const struct command command_show;
+extern const struct command command_verify;

@@ -3,6 +3,8 @@
  */
 #pragma once
 
+#include "../cmocka-all.h"
+
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
