@@ -1,6 +1,5 @@
 #include "base/opts.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -87,7 +86,6 @@ static int store(struct parse *p, const struct opt *o, const char *value, struct
 		*(const char **)field = value ? value : "";
 		return 0;
 	case OPT_KIND_INT:
-		assert(value); /* kinds that need one were given one */
 		return parse_int(o, value, field, err);
 	case OPT_KIND_COUNT:
 		if (value)

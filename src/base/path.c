@@ -43,6 +43,12 @@ int path_open_beneath(int rootfd, const char *path, int flags, mode_t mode, stru
 			     RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS, err);
 }
 
+int path_open_within(int rootfd, const char *path, int flags, mode_t mode, struct error *err)
+{
+	return open_resolved(rootfd, path, flags, mode, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
+			     err);
+}
+
 int path_make_dirs_in_root(int rootfd, const char *path, mode_t mode, struct error *err)
 {
 	cleanup_fd int dir = -EBADF;

@@ -22,5 +22,11 @@ int path_open_in_root(int rootfd, const char *path, int flags, mode_t mode, stru
 /* The same, and no symlink at all may be met on the way. */
 int path_open_beneath(int rootfd, const char *path, int flags, mode_t mode, struct error *err);
 
+/*
+ * The same, with symlinks followed as long as they stay beneath: an absolute
+ * one, or one that leads out even for a moment, is -EXDEV.
+ */
+int path_open_within(int rootfd, const char *path, int flags, mode_t mode, struct error *err);
+
 /* mkdir -p beneath a root. Returns an O_PATH descriptor of the last folder, or -errno. */
 int path_make_dirs_in_root(int rootfd, const char *path, mode_t mode, struct error *err);

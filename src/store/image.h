@@ -69,7 +69,6 @@ struct image_row {
 	struct strv names;
 	uint64_t size;
 	int64_t created;
-	size_t n_layers;
 };
 
 struct image_list {

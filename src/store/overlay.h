@@ -19,8 +19,11 @@
 
 struct error;
 
-/* Makes the three folders. `lowers`: topmost first (image.layers); they need not be mounted. */
-int overlay_create(const char *dir, struct error *err);
+/*
+ * Makes the three folders. `lowers`: topmost first (image.layers). The new
+ * root folder takes owner and mode of the topmost one's.
+ */
+int overlay_create(const char *dir, const struct strv *lowers, struct error *err);
 
 /* Mounts DIR/merged; nothing happens if it is mounted already. */
 int overlay_mount(const char *dir, const struct strv *lowers, struct error *err);

@@ -5,4 +5,6 @@
 
 struct command;
 
+extern const struct command command_image_exists;
+extern const struct command command_import;
 extern const struct command command_version;

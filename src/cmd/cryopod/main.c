@@ -29,6 +29,8 @@ struct entry {
 };
 
 static const struct entry entries[] = {
+	{ "exists", PLACE_IMAGE, &command_image_exists },
+	{ "import", PLACE_TOP | PLACE_IMAGE, &command_import },
 	{ "version", PLACE_TOP, &command_version },
 };
 

@@ -1,0 +1,173 @@
+#include "store/folder-tar.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "store/layer-writer.h"
+
+struct folder_tar {
+	struct layer_writer *writer; /* borrowed */
+	const char *path;	     /* borrowed */
+	size_t path_len;
+	struct archive *disk;
+	struct archive *tar;
+	struct archive_entry_linkresolver *links;
+	struct archive_entry *entry;
+	locale_t utf8;
+	locale_t before;
+	struct error write_error;
+};
+
+static void folder_tar_done(struct folder_tar *t)
+{
+	archive_entry_free(t->entry);
+	archive_entry_linkresolver_free(t->links);
+	(void)archive_read_free(t->disk); /* these take NULL, and have nothing left to say */
+	(void)archive_write_free(t->tar);
+	if (t->utf8) {
+		(void)uselocale(t->before);
+		freelocale(t->utf8);
+	}
+}
+
+static la_ssize_t write_bytes(struct archive *a, void *arg, const void *data, size_t len)
+{
+	struct folder_tar *t = arg;
+
+	if (layer_writer_add(t->writer, data, len, &t->write_error) < 0) {
+		archive_set_error(a, -t->write_error.code, "%s", t->write_error.text);
+		return -1;
+	}
+	return (la_ssize_t)len;
+}
+
+static int tell(struct archive *a, const char *place, struct error *err)
+{
+	int code = archive_errno(a);
+	const char *why = archive_error_string(a);
+
+	return err_set(err, code > 0 ? -code : -EIO, "'%s': %s", place,
+		       why ? why : "unknown reason");
+}
+
+static int open_both(struct folder_tar *t, struct error *err)
+{
+	t->disk = archive_read_disk_new();
+	t->tar = archive_write_new();
+	t->links = archive_entry_linkresolver_new();
+	t->entry = archive_entry_new();
+	if (!t->disk || !t->tar || !t->links || !t->entry)
+		return err_oom(err);
+	(void)archive_read_disk_set_symlink_physical(t->disk);
+	(void)archive_read_disk_set_behavior(t->disk, ARCHIVE_READDISK_NO_TRAVERSE_MOUNTS |
+							      ARCHIVE_READDISK_NO_ACL |
+							      ARCHIVE_READDISK_NO_FFLAGS);
+	(void)archive_write_set_format_pax_restricted(t->tar);
+	(void)archive_write_add_filter_none(t->tar);
+	(void)archive_write_set_bytes_per_block(t->tar, 256 * 1024);
+	(void)archive_write_set_bytes_in_last_block(t->tar, 1);
+	archive_entry_linkresolver_set_strategy(t->links, archive_format(t->tar));
+	if (archive_write_open(t->tar, t, NULL, write_bytes, NULL) != ARCHIVE_OK)
+		return tell(t->tar, "layer", err);
+	if (archive_read_disk_open(t->disk, t->path) != ARCHIVE_OK)
+		return tell(t->disk, t->path, err);
+	return 0;
+}
+
+static int copy_content(struct folder_tar *t, const char *place, struct error *err)
+{
+	const void *data;
+	la_int64_t offset;
+	size_t len;
+	int r;
+
+	while ((r = archive_read_data_block(t->disk, &data, &len, &offset)) == ARCHIVE_OK)
+		if (archive_write_data_block(t->tar, data, len, offset) < ARCHIVE_OK)
+			return tell(t->tar, place, err);
+	return r == ARCHIVE_EOF ? 0 : tell(t->disk, place, err);
+}
+
+/* "FOLDER/etc/motd" -> "etc/motd", the folder itself -> "./" */
+static void rename_entry(struct folder_tar *t)
+{
+	const char *name = archive_entry_pathname(t->entry);
+	char *copy;
+
+	name += t->path_len;
+	name += strspn(name, "/");
+	copy = strdup(*name ? name : "./");
+	if (copy)
+		archive_entry_copy_pathname(t->entry, copy);
+	free(copy);
+}
+
+static int write_entry(struct folder_tar *t, struct error *err)
+{
+	struct archive_entry *spare = NULL;
+	const char *name = archive_entry_pathname(t->entry);
+	int r;
+
+	if (!name || strncmp(name, t->path, t->path_len) != 0)
+		return err_set(err, -EINVAL, "'%s': a file name in it is not valid", t->path);
+	if (archive_entry_filetype(t->entry) == AE_IFSOCK) {
+		log_debug("socket '%s' left out", name);
+		return 0;
+	}
+	rename_entry(t);
+	name = archive_entry_pathname(t->entry);
+	/* Names stay: user names of this machine mean nothing in the image. */
+	archive_entry_set_uname(t->entry, NULL);
+	archive_entry_set_gname(t->entry, NULL);
+	archive_entry_linkify(t->links, &t->entry, &spare);
+	r = archive_write_header(t->tar, t->entry);
+	if (r < ARCHIVE_WARN)
+		return tell(t->tar, name, err);
+	if (archive_entry_size(t->entry) > 0)
+		return copy_content(t, name, err);
+	return 0;
+}
+
+static int write_all(struct folder_tar *t, struct error *err)
+{
+	int r;
+
+	for (;;) {
+		(void)archive_entry_clear(t->entry);
+		r = archive_read_next_header2(t->disk, t->entry);
+		if (r == ARCHIVE_EOF)
+			break;
+		if (r < ARCHIVE_WARN)
+			return tell(t->disk, t->path, err);
+		(void)archive_read_disk_descend(t->disk); /* no folder: nothing to do */
+		r = write_entry(t, err);
+		if (r < 0)
+			return r;
+	}
+	return archive_write_close(t->tar) == ARCHIVE_OK ? 0 : tell(t->tar, "layer", err);
+}
+
+int folder_tar_write(const char *path, struct layer_writer *writer, struct error *err)
+{
+	__attribute__((cleanup(folder_tar_done))) struct folder_tar t = {
+		.writer = writer,
+		.path = path,
+		.path_len = strlen(path),
+		.write_error = ERROR_INIT,
+	};
+	int r;
+
+	while (t.path_len > 1 && path[t.path_len - 1] == '/')
+		t.path_len--;
+	t.utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+	if (t.utf8)
+		t.before = uselocale(t.utf8);
+	r = open_both(&t, err);
+	return r < 0 ? r : write_all(&t, err);
+}
