@@ -1,0 +1,284 @@
+/*
+ * check: a walk through /proc of a running tree. What it finds is true at
+ * that moment only; the dump looks again when the tree is frozen.
+ */
+#include "ckpt/check.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/kern.h"
+#include "base/proc-maps.h"
+#include "base/proc.h"
+#include "ckpt/dump-priv.h"
+#include "ckpt/fd-kind.h"
+#include "cryo/check.h"
+
+#define TASKS_MAX 1000000 /* a tree that forks faster than it is walked ends here */
+
+struct check {
+	const struct cryo_dump_opts *opts;
+	void (*found)(void *arg, const struct error *obstacle);
+	void *arg;
+	int n;
+	pid_t *todo;
+	size_t n_todo;
+	size_t size;
+};
+
+/* An obstacle is told; a task that is gone meanwhile is none. */
+static int tell(struct check *check, int r, const struct error *err)
+{
+	if (r == -ESRCH || r == -ENOENT)
+		return 0;
+	if (r == -EOPNOTSUPP) {
+		check->n++;
+		check->found(check->arg, err);
+		return 0;
+	}
+	return r;
+}
+
+static int check_fd(struct check *check, pid_t host_pid, int number, struct error *err)
+{
+	char where[64];
+	char path[64];
+	char link[PATH_MAX];
+	struct fd_look look = { .where = where, .link = link };
+	struct statfs fs;
+	ssize_t n;
+
+	(void)snprintf(where, sizeof(where), "task %d: fd %d", host_pid, number);
+	(void)snprintf(path, sizeof(path), "/proc/%d/fd/%d", host_pid, number);
+	n = readlink(path, link, sizeof(link) - 1);
+	if (n < 0)
+		return err_sys(err, "read link '%s'", path);
+	link[n] = '\0';
+	if (stat(path, &look.st) < 0)
+		return err_sys(err, "stat '%s'", path);
+	if (statfs(path, &fs) < 0)
+		return err_sys(err, "statfs '%s'", path);
+	look.fs_type = fs.f_type;
+	return fd_kind_check(check->opts, &look, err);
+}
+
+static int check_fds(struct check *check, pid_t host_pid, struct error *err)
+{
+	cleanup_free int *numbers = NULL;
+	size_t n = 0;
+	int r;
+
+	r = proc_fds_of(host_pid, &numbers, &n, err);
+	if (r < 0)
+		return tell(check, r, err);
+	for (size_t i = 0; i < n; i++) {
+		r = tell(check, check_fd(check, host_pid, numbers[i], err), err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* maps, not smaps: that one walks all page tables, and the flags are looked at later. */
+static int check_maps(struct check *check, pid_t host_pid, struct error *err)
+{
+	cleanup_proc_maps struct proc_maps maps = { .n = 0 };
+	int r;
+
+	r = proc_maps_of(host_pid, &maps, err);
+	if (r < 0)
+		return tell(check, r, err);
+	for (size_t i = 0; i < maps.n; i++) {
+		r = tell(check, dump_vma_check(host_pid, &maps.vmas[i], err), err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int check_task(struct check *check, pid_t host_pid, struct error *err)
+{
+	struct proc_status status;
+	unsigned int threads;
+	bool alive;
+	int r;
+
+	r = proc_status_of(host_pid, &status, err);
+	if (r < 0)
+		return tell(check, r, err);
+	threads = status.threads;
+	alive = status.has_mm;
+	if (status.kernel_thread)
+		r = err_set(err, -EOPNOTSUPP, "task %d: it is a kernel thread", host_pid);
+	else if (alive && threads > 1)
+		r = err_set(err, -EOPNOTSUPP,
+			    "task %d: it has %u threads: this version can't save more than one",
+			    host_pid, threads);
+	proc_status_done(&status);
+	r = tell(check, r, err);
+	if (r < 0 || !alive)
+		return r;
+	r = check_fds(check, host_pid, err);
+	return r < 0 ? r : check_maps(check, host_pid, err);
+}
+
+static int add_todo(struct check *check, const pid_t *pids, size_t n, struct error *err)
+{
+	size_t size = check->size ? check->size : 64;
+	pid_t *more;
+
+	if (n > TASKS_MAX - check->n_todo)
+		return err_set(err, -E2BIG, "more than %d processes below task %d", TASKS_MAX,
+			       check->opts->pid);
+	while (size < check->n_todo + n)
+		size *= 2;
+	if (size != check->size) {
+		more = reallocarray(check->todo, size, sizeof(*more));
+		if (!more)
+			return err_oom(err);
+		check->todo = more;
+		check->size = size;
+	}
+	memcpy(check->todo + check->n_todo, pids, n * sizeof(*pids));
+	check->n_todo += n;
+	return 0;
+}
+
+static int walk(struct check *check, struct error *err)
+{
+	int r;
+
+	r = add_todo(check, &check->opts->pid, 1, err);
+	for (size_t i = 0; i < check->n_todo && r == 0; i++) {
+		pid_t host_pid = check->todo[i];
+		cleanup_free pid_t *children = NULL;
+		size_t n = 0;
+
+		r = check_task(check, host_pid, err);
+		if (r < 0)
+			break;
+		r = proc_children_of(host_pid, &children, &n, err);
+		r = r < 0 ? tell(check, r, err) : add_todo(check, children, n, err);
+	}
+	return r;
+}
+
+int cryo_check_tree(const struct cryo_dump_opts *opts,
+		    void (*found)(void *arg, const struct error *obstacle), void *arg,
+		    struct error *err)
+{
+	struct check check = { .opts = opts, .found = found, .arg = arg };
+	struct proc_status status;
+	struct error scratch = ERROR_INIT;
+	int r;
+
+	/* Only the root has to be there. */
+	r = proc_status_of(opts->pid, &status, err);
+	if (r < 0)
+		return r;
+	proc_status_done(&status);
+	r = walk(&check, &scratch);
+	free(check.todo);
+	if (r < 0)
+		return err_set(err, r, "%s", scratch.text);
+	return check.n;
+}
+
+static void keep_first(void *arg, const struct error *obstacle)
+{
+	struct error *first = arg;
+
+	if (!first->code)
+		*first = *obstacle;
+}
+
+int check_tree_first(const struct cryo_dump_opts *opts, struct error *err)
+{
+	struct error first = ERROR_INIT;
+	int n = cryo_check_tree(opts, keep_first, &first, err);
+
+	if (n <= 0)
+		return n;
+	if (n > 1)
+		err_hint(&first, "%s%sand %d more such obstacles; 'cryo check -t %d' lists them",
+			 first.hint, first.hint[0] ? "; " : "", n - 1, opts->pid);
+	if (err)
+		*err = first;
+	return first.code;
+}
+
+int cryo_check_system(struct error *err)
+{
+	static const enum kern_feature needed[] = { KERN_CLONE3_SET_TID, KERN_PIDFD_GETFD,
+						    KERN_OPENAT2, KERN_RSEQ_CONFIGURATION,
+						    KERN_KCMP };
+
+	for (size_t i = 0; i < ARRAY_SIZE(needed); i++) {
+		if (!kern_has(needed[i]))
+			return err_set(err, -EOPNOTSUPP,
+				       "this kernel, or our privileges, lack %s: %s",
+				       kern_name(needed[i]), kern_need(needed[i]));
+	}
+	return 0;
+}
+
+/* CRIU's names of features; what is not listed is unknown. */
+static const struct {
+	const char *name;
+	bool done; /* we can do it, given the kernel's feature */
+	enum kern_feature needs;
+} features[] = {
+	{ "mnt_id", true, KERN_KCMP },
+	{ "seccomp_filters", true, KERN_KCMP },
+	{ "seccomp_suspend", true, KERN_KCMP },
+	{ "get_rseq_conf", true, KERN_RSEQ_CONFIGURATION },
+	{ "loginuid", true, KERN_KCMP },
+	{ "clone3_set_tid", true, KERN_CLONE3_SET_TID },
+	{ "pagemap_scan", true, KERN_PAGEMAP_SCAN },
+	{ "timens", true, KERN_TIME_NS },
+	{ "fdinfo_lock", false, KERN_KCMP },
+	{ "mem_dirty_track", false, KERN_KCMP },
+	{ "uffd", false, KERN_KCMP },
+	{ "uffd-noncoop", false, KERN_KCMP },
+	{ "userns", false, KERN_KCMP },
+	{ "tcp_half_closed", false, KERN_KCMP },
+	{ "tun", false, KERN_KCMP },
+	{ "tun_ns", false, KERN_KCMP },
+	{ "autofs", false, KERN_KCMP },
+	{ "cgroupns", false, KERN_KCMP },
+	{ "kcmp_epoll", false, KERN_KCMP },
+	{ "nftables", false, KERN_KCMP },
+	{ "network_lock_nftables", false, KERN_KCMP },
+	{ "has_ipt_legacy", false, KERN_KCMP },
+	{ "ipv6_freebind", false, KERN_KCMP },
+	{ "newifindex", false, KERN_KCMP },
+	{ "link_nsid", false, KERN_KCMP },
+	{ "ns_pid", false, KERN_KCMP },
+	{ "memfd_hugetlb", false, KERN_KCMP },
+	{ "move_mount_set_group", false, KERN_KCMP },
+	{ "sk_unix_file", false, KERN_KCMP },
+	{ "sockopt_buf_lock", false, KERN_KCMP },
+	{ "net_diag_raw", false, KERN_KCMP },
+	{ "timerfd", false, KERN_KCMP },
+	{ "pidfd_store", false, KERN_KCMP },
+	{ "aio_remap", false, KERN_KCMP },
+	{ "apparmor_stacking", false, KERN_KCMP },
+	{ "pagemap_scan_guard_pages", false, KERN_PAGEMAP_SCAN },
+};
+
+int cryo_check_feature(const char *name, struct error *err)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(features); i++) {
+		if (!strcmp(name, features[i].name))
+			return features[i].done && kern_has(features[i].needs);
+	}
+	return err_set(err, -EINVAL, "unknown feature '%s'", name);
+}

@@ -1,0 +1,11 @@
+/*
+ * check: obstacles that show without stopping anything.
+ */
+#pragma once
+
+struct cryo_dump_opts;
+struct error;
+
+/* Walks the running tree and refuses the first object that can't be saved. What
+ * vanishes meanwhile is no obstacle. */
+int check_tree_first(const struct cryo_dump_opts *opts, struct error *err);

@@ -1,0 +1,177 @@
+/*
+ * dump-priv: what the files of the dump share.
+ *
+ * One `struct dump` lives from the first look at the tree to its release or
+ * death. Records and strings made on the way live in its arena. Before the
+ * freeze nothing of a task is kept; after it everything is read once.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <sys/user.h>
+
+#include "base/arena.h"
+#include "base/mountinfo.h"
+#include "base/proc-maps.h"
+#include "base/proc.h"
+#include "base/strv.h"
+#include "ckpt/external.h"
+#include "cryo/dump.h"
+#include "img/image.h"
+#include "img/pb/core.pb-c.h"
+#include "img/pb/mm.pb-c.h"
+#include "img/pb/seccomp.pb-c.h"
+#include "trace/freeze.h"
+
+struct error;
+
+/* Values of core_entry.tc.task_state (CRIU's images). */
+enum dump_task_state {
+	DUMP_TASK_ALIVE = 1,
+	DUMP_TASK_DEAD = 2,
+	DUMP_TASK_STOPPED = 3,
+};
+
+struct dump_thread {
+	pid_t host_tid;
+	pid_t ns_tid;
+	struct user_regs_struct regs; /* as they will be restored: no restart pending */
+	CoreEntry *core;
+};
+
+struct dump_vma {
+	const struct proc_vma *proc; /* borrowed: the task's maps */
+	VmaEntry *entry;
+	bool has_pages; /* its private pages are in pages-N.img */
+};
+
+struct dump_task {
+	pid_t host_pid;
+	pid_t ns_pid;
+	pid_t ns_pgid;
+	pid_t ns_sid;
+	struct dump_task *parent; /* borrowed; NULL: the root */
+	enum dump_task_state state;
+	int stop_signal;
+	int proc; /* open /proc/PID */
+	int pidfd;
+	struct proc_stat stat;
+	struct proc_status status;
+	struct proc_maps maps;
+	struct dump_vma *vmas;
+	size_t n_vmas;
+	struct dump_thread *threads;
+	size_t n_threads;
+	TaskKobjIdsEntry *ids; /* NULL: zombie */
+	bool own_files;	       /* first task of the tree with this descriptor table */
+};
+
+/* Kinds of namespaces, in the order CRIU numbers them. */
+enum dump_ns {
+	DUMP_NS_PID,
+	DUMP_NS_NET,
+	DUMP_NS_IPC,
+	DUMP_NS_UTS,
+	DUMP_NS_TIME,
+	DUMP_NS_MNT,
+	DUMP_NS_USER,
+	DUMP_NS_CGROUP,
+	DUMP_N_NS,
+};
+
+struct dump_ns_info {
+	uint64_t own_ino;  /* the caller's */
+	uint64_t root_ino; /* the root task's */
+	uint32_t own_id;
+	uint32_t root_id; /* in the images */
+	bool other;	  /* the tree has one of its own */
+};
+
+struct dump_file_ids;
+struct dump_shmems;
+struct dump_ghosts;
+
+struct dump {
+	const struct cryo_dump_opts *opts; /* borrowed */
+	struct arena arena;
+	struct externals externals;
+	struct freeze freeze;
+	struct dump_task *tasks; /* root first, parents before children */
+	size_t n_tasks;
+	void *tasks_by_pid; /* tsearch(3) of the first n_indexed tasks */
+	size_t n_indexed;
+	struct dump_ns_info ns[DUMP_N_NS];
+	struct mountinfo_table mounts; /* of the root task */
+	int root_fd;		       /* root of the tree's mount namespace, O_PATH */
+	struct image files;	       /* files.img, open while records come */
+	struct image pipes;	       /* pipes-data.img */
+	struct image fifos;	       /* fifo-data.img */
+	struct image remaps;	       /* remap-fpath.img */
+	struct dump_file_ids *file_ids;
+	struct dump_shmems *shmems;
+	struct dump_ghosts *ghosts;
+	uint32_t root_cg_set;
+	SeccompFilter **seccomp; /* of all threads */
+	size_t n_seccomp;
+	size_t seccomp_size; /* allocated */
+	void *pipes_seen;    /* tsearch(3) of inode numbers: content is saved */
+	uint32_t last_pages_id;
+	char *page_buffer;
+	struct strv created; /* image files we made, to be removed on failure */
+	bool complete;	     /* all images are whole: the tree may die */
+	struct cryo_dump_stats stats;
+	uint64_t shpages_written;
+};
+
+/* An image that will be removed if the dump fails. */
+int dump_image_create(struct dump *dump, struct image *image, enum img_kind kind, uint64_t id,
+		      struct error *err);
+int dump_image_one(struct dump *dump, enum img_kind kind, uint64_t id,
+		   const ProtobufCMessage *message, struct error *err);
+
+struct pagemap_writer;
+int dump_pagemap_create(struct dump *dump, struct pagemap_writer *writer, enum img_kind kind,
+			uint64_t id, struct error *err);
+
+/* tree-dump.c: the frozen tasks as dump tasks, with what /proc says of them. */
+int dump_tree_collect(struct dump *dump, struct error *err);
+int dump_tree_write(struct dump *dump, struct error *err);
+void dump_tree_done(struct dump *dump);
+/* The task with that pid in our namespace, or NULL. */
+struct dump_task *dump_task_find(struct dump *dump, pid_t host_pid);
+
+/* ids-dump.c: which kernel objects tasks share, and which namespaces are the tree's. */
+int dump_ns_look(struct dump *dump, struct error *err);
+int dump_ids_collect(struct dump *dump, struct error *err);
+int dump_ids_write(struct dump *dump, struct error *err);
+int dump_inventory_write(struct dump *dump, struct error *err);
+
+/* core-dump.c: a task's and its threads' core images. */
+int dump_core_collect(struct dump *dump, struct dump_task *task, struct error *err);
+int dump_core_write(struct dump *dump, struct dump_task *task, struct error *err);
+
+/* ask-dump.c: what only the task itself can say; fills core and mm. */
+int dump_ask(struct dump *dump, struct dump_task *task, MmEntry *mm, struct error *err);
+
+/* mm-dump.c, pages-dump.c */
+int dump_mm_collect(struct dump *dump, struct dump_task *task, MmEntry *mm, struct error *err);
+int dump_mm_write(struct dump *dump, struct dump_task *task, MmEntry *mm, struct error *err);
+int dump_pages_prepare(struct dump *dump, struct error *err);
+int dump_pages(struct dump *dump, struct dump_task *task, struct error *err);
+void dump_pages_done(struct dump *dump);
+/* Refuses what can't be saved and shows in smaps or maps alone. */
+int dump_vma_check(pid_t host_pid, const struct proc_vma *vma, struct error *err);
+
+/* pipe-dump.c */
+void pipes_done(struct dump *dump);
+
+/* fds-dump.c */
+int dump_fds(struct dump *dump, struct dump_task *task, struct error *err);
+int dump_fs(struct dump *dump, struct dump_task *task, struct error *err);
+/* A file that is no descriptor: "exe", "cwd", "map_files/..." below /proc/PID. */
+int dump_plain_file(struct dump *dump, struct dump_task *task, const char *name, uint32_t flags,
+		    uint32_t *ret_id, struct error *err);

@@ -1,0 +1,268 @@
+/*
+ * dump: the conductor. Each step is one line of cryo_dump() or of
+ * dump_frozen(); what they do stands in the file of their object.
+ */
+#include "cryo/dump.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "ckpt/cgroup.h"
+#include "ckpt/check.h"
+#include "ckpt/dump-priv.h"
+#include "ckpt/file-ids.h"
+#include "ckpt/mnt.h"
+#include "ckpt/namespaces.h"
+#include "ckpt/seccomp.h"
+#include "ckpt/shmem.h"
+#include "img/pagemap.h"
+#include "img/pb/stats.pb-c.h"
+
+static int note_created(struct dump *dump, enum img_kind kind, uint64_t id, struct error *err)
+{
+	char name[IMG_NAME_MAX];
+
+	img_kind_file_name(kind, id, name);
+	strv_add(&dump->created, name);
+	return strv_ok(&dump->created) ? 0 : err_oom(err);
+}
+
+int dump_image_create(struct dump *dump, struct image *image, enum img_kind kind, uint64_t id,
+		      struct error *err)
+{
+	int r = note_created(dump, kind, id, err);
+
+	return r < 0 ? r : image_create(image, dump->opts->images_dir, kind, id, err);
+}
+
+int dump_image_one(struct dump *dump, enum img_kind kind, uint64_t id,
+		   const ProtobufCMessage *message, struct error *err)
+{
+	int r = note_created(dump, kind, id, err);
+
+	return r < 0 ? r : image_write_one(dump->opts->images_dir, kind, id, message, err);
+}
+
+int dump_pagemap_create(struct dump *dump, struct pagemap_writer *writer, enum img_kind kind,
+			uint64_t id, struct error *err)
+{
+	uint32_t pages_id = ++dump->last_pages_id;
+	int r;
+
+	r = note_created(dump, kind, id, err);
+	if (r == 0)
+		r = note_created(dump, IMG_KIND_PAGES, pages_id, err);
+	if (r == 0)
+		r = pagemap_create(writer, dump->opts->images_dir, kind, id, pages_id, err);
+	return r;
+}
+
+static void remove_created(struct dump *dump)
+{
+	for (size_t i = 0; i < dump->created.n; i++)
+		(void)unlinkat(dump->opts->images_dir, dump->created.items[i], 0); /* best effort */
+}
+
+static int prepare(struct dump *dump, struct error *err)
+{
+	int r;
+
+	r = externals_parse(dump->opts->externals, &dump->arena, &dump->externals, err);
+	if (r == 0)
+		r = file_ids_new(&dump->file_ids, err);
+	if (r == 0)
+		r = dump_ns_look(dump, err);
+	if (r == 0)
+		r = namespaces_check(dump, err);
+	if (r == 0)
+		r = check_tree_first(dump->opts, err);
+	if (r == 0)
+		r = cgroup_collect(dump, err);
+	if (r == 0)
+		r = dump_pages_prepare(dump, err);
+	if (r == 0)
+		r = dump_image_create(dump, &dump->files, IMG_KIND_FILES, 0, err);
+	return r;
+}
+
+static int dump_task(struct dump *dump, struct dump_task *task, struct error *err)
+{
+	MmEntry mm = MM_ENTRY__INIT;
+	int r;
+
+	if (task->state == DUMP_TASK_DEAD)
+		return dump_core_write(dump, task, err);
+	log_debug("task %d: state", task->host_pid);
+	r = dump_core_collect(dump, task, err);
+	if (r == 0)
+		r = dump_mm_collect(dump, task, &mm, err);
+	if (r == 0)
+		r = dump_ask(dump, task, &mm, err);
+	if (r == 0)
+		r = dump_fds(dump, task, err);
+	if (r == 0)
+		r = dump_fs(dump, task, err);
+	if (r == 0)
+		r = dump_pages(dump, task, err);
+	if (r == 0)
+		r = dump_mm_write(dump, task, &mm, err);
+	if (r == 0)
+		r = dump_core_write(dump, task, err);
+	return r;
+}
+
+static int finish_images(struct dump *dump, struct error *err)
+{
+	struct image *const open[] = { &dump->files, &dump->pipes, &dump->fifos, &dump->remaps };
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(open) && r == 0; i++) {
+		if (open[i]->fd >= 0)
+			r = image_finish(open[i], err);
+	}
+	return r;
+}
+
+/* All tasks are stopped: nothing they have can change. */
+static int dump_frozen(struct dump *dump, struct error *err)
+{
+	int r;
+
+	r = dump_tree_collect(dump, err);
+	if (r == 0)
+		r = mnt_collect(dump, err);
+	if (r == 0)
+		r = dump_ids_collect(dump, err);
+	for (size_t i = 0; i < dump->n_tasks && r == 0; i++)
+		r = dump_task(dump, &dump->tasks[i], err);
+	if (r == 0)
+		r = shmem_write(dump, err);
+	if (r == 0)
+		r = seccomp_write(dump, err);
+	if (r == 0)
+		r = dump_ids_write(dump, err);
+	if (r == 0)
+		r = dump_tree_write(dump, err);
+	if (r == 0)
+		r = mnt_write(dump, err);
+	if (r == 0)
+		r = namespaces_write(dump, err);
+	if (r == 0)
+		r = cgroup_write(dump, err);
+	if (r == 0)
+		r = finish_images(dump, err);
+	if (r == 0)
+		r = dump_inventory_write(dump, err);
+	if (r == 0 && dump->opts->complete)
+		r = dump->opts->complete(dump->opts->arg, err);
+	return r;
+}
+
+static int release(struct dump *dump, struct error *err)
+{
+	switch (dump->opts->after) {
+	case CRYO_AFTER_KILL:
+		return freeze_kill(&dump->freeze, err);
+	case CRYO_AFTER_RUN:
+		return freeze_thaw(&dump->freeze, err);
+	case CRYO_AFTER_STOP:
+		return freeze_leave_stopped(&dump->freeze, err);
+	}
+	return err_set(err, -EINVAL, "unknown fate of the tree: %d", (int)dump->opts->after);
+}
+
+static int write_stats(struct dump *dump, struct error *err)
+{
+	StatsEntry stats = STATS_ENTRY__INIT;
+	DumpStatsEntry entry = DUMP_STATS_ENTRY__INIT;
+	int dir = dump->opts->work_dir >= 0 ? dump->opts->work_dir : dump->opts->images_dir;
+
+	entry.freezing_time = (uint32_t)dump->stats.freezing_us;
+	entry.frozen_time = (uint32_t)dump->stats.frozen_us;
+	entry.memdump_time = (uint32_t)dump->stats.memdump_us;
+	entry.memwrite_time = (uint32_t)dump->stats.memwrite_us;
+	entry.pages_scanned = dump->stats.pages_scanned;
+	entry.pages_skipped_parent = dump->stats.pages_skipped_parent;
+	entry.pages_written = dump->stats.pages_written;
+	entry.has_shpages_written = true;
+	entry.shpages_written = dump->shpages_written;
+	stats.dump = &entry;
+	return image_write_one(dir, IMG_KIND_STATS_DUMP, 0, &stats.base, err);
+}
+
+static void dump_done(struct dump *dump)
+{
+	freeze_done(&dump->freeze);
+	image_done(&dump->files);
+	image_done(&dump->pipes);
+	image_done(&dump->fifos);
+	image_done(&dump->remaps);
+	shmem_done(dump);
+	pipes_done(dump);
+	dump_pages_done(dump);
+	dump_tree_done(dump);
+	mnt_done(dump);
+	file_ids_free(dump->file_ids);
+	strv_done(&dump->created);
+	arena_done(&dump->arena);
+}
+
+static int run(struct dump *dump, struct error *err)
+{
+	uint64_t end;
+	int r;
+
+	r = prepare(dump, err);
+	if (r < 0)
+		return r;
+	log_debug("freezing the tree of %d", dump->opts->pid);
+	r = freeze_begin(&dump->freeze, dump->opts->pid, dump->opts->timeout_s * 1000, err);
+	if (r < 0)
+		return r;
+	log_debug("%zu tasks are frozen", dump->freeze.n_tasks);
+	r = dump_frozen(dump, err);
+	if (r < 0)
+		return r;
+	dump->stats.freezing_us = (dump->freeze.frozen_ns - dump->freeze.began_ns) / NS_PER_US;
+	end = dump->freeze.frozen_ns;
+	/* From here on the images are complete: what fails below does not take them back. */
+	dump->complete = true;
+	r = release(dump, err);
+	dump->stats.frozen_us = (clock_mono_ns() - end) / NS_PER_US;
+	return r < 0 ? r : write_stats(dump, err);
+}
+
+int cryo_dump(const struct cryo_dump_opts *opts, struct cryo_dump_stats *ret_stats,
+	      struct error *err)
+{
+	struct dump *dump = calloc(1, sizeof(*dump));
+	int r;
+
+	if (!dump)
+		return err_oom(err);
+	*dump = (struct dump){
+		.opts = opts,
+		.root_fd = -EBADF,
+		.freeze = FREEZE_INIT,
+		.files = IMAGE_INIT,
+		.pipes = IMAGE_INIT,
+		.fifos = IMAGE_INIT,
+		.remaps = IMAGE_INIT,
+	};
+	r = run(dump, err);
+	/* The tree first: it must not wait for us to tidy up. */
+	freeze_done(&dump->freeze);
+	if (r < 0 && !dump->complete)
+		remove_created(dump);
+	if (r == 0 && ret_stats)
+		*ret_stats = dump->stats;
+	dump_done(dump);
+	free(dump);
+	return r;
+}

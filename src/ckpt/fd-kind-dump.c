@@ -1,0 +1,193 @@
+/* The table of descriptor kinds for the dump. */
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "ckpt/fd-kind.h"
+
+#ifndef PIPEFS_MAGIC
+#define PIPEFS_MAGIC 0x50495045
+#endif
+
+#define MAJOR_MEM 1
+#define MAJOR_TTY 4
+#define MAJOR_TTYAUX 5
+#define MAJOR_PTY_MASTER 128
+#define MAJOR_PTY_SLAVE 136
+#define N_PTY_MAJORS 8
+
+static bool is_tty_major(unsigned int major)
+{
+	return major == MAJOR_TTY || major == MAJOR_TTYAUX ||
+	       (major >= MAJOR_PTY_MASTER && major < MAJOR_PTY_SLAVE + N_PTY_MAJORS);
+}
+
+static bool is_anon(const struct fd_look *look, const char *name)
+{
+	const char *prefix = "anon_inode:";
+
+	return !strncmp(look->link, prefix, strlen(prefix)) &&
+	       !strcmp(look->link + strlen(prefix), name);
+}
+
+static bool is_tty(const struct fd_look *look)
+{
+	return S_ISCHR(look->st.st_mode) && is_tty_major(major(look->st.st_rdev));
+}
+
+static bool is_memfd(const struct fd_look *look)
+{
+	return !strncmp(look->link, "/memfd:", 7) && S_ISREG(look->st.st_mode);
+}
+
+static bool is_ns_file(const struct fd_look *look)
+{
+	return look->fs_type == NSFS_MAGIC;
+}
+
+static bool is_file(const struct fd_look *look)
+{
+	mode_t mode = look->st.st_mode;
+
+	if (look->link[0] != '/')
+		return false;
+	if (S_ISCHR(mode))
+		return major(look->st.st_rdev) == MAJOR_MEM;
+	return S_ISREG(mode) || S_ISDIR(mode) || S_ISLNK(mode);
+}
+
+static bool is_device(const struct fd_look *look)
+{
+	return S_ISCHR(look->st.st_mode) || S_ISBLK(look->st.st_mode);
+}
+
+static bool is_pipe(const struct fd_look *look)
+{
+	return S_ISFIFO(look->st.st_mode) && look->fs_type == PIPEFS_MAGIC;
+}
+
+static bool is_fifo(const struct fd_look *look)
+{
+	return S_ISFIFO(look->st.st_mode) && look->fs_type != PIPEFS_MAGIC;
+}
+
+static bool is_socket(const struct fd_look *look)
+{
+	return S_ISSOCK(look->st.st_mode);
+}
+
+#define IS_ANON(what, name)                                                                        \
+	static bool is_##what(const struct fd_look *look)                                          \
+	{                                                                                          \
+		return is_anon(look, name);                                                        \
+	}
+IS_ANON(eventfd, "[eventfd]")
+IS_ANON(eventpoll, "[eventpoll]")
+IS_ANON(signalfd, "[signalfd]")
+IS_ANON(timerfd, "[timerfd]")
+IS_ANON(fanotify, "[fanotify]")
+IS_ANON(io_uring, "[io_uring]")
+IS_ANON(userfaultfd, "[userfaultfd]")
+IS_ANON(perf, "[perf_event]")
+#undef IS_ANON
+
+static bool is_inotify(const struct fd_look *look)
+{
+	return is_anon(look, "inotify") || is_anon(look, "[inotify]");
+}
+
+static bool is_pidfd(const struct fd_look *look)
+{
+	return is_anon(look, "[pidfd]") || !strncmp(look->link, "pidfd:", 6);
+}
+
+static bool is_anything(const struct fd_look *look UNUSED)
+{
+	return true;
+}
+
+#define LATER "this version can't save it"
+
+/* The first that matches is it. */
+static const struct fd_kind fd_kinds[] = {
+	{ .type = FD_TYPES__MEMFD, .name = "memfd", .matches = is_memfd, .refusal = LATER },
+	{ .type = FD_TYPES__NS,
+	  .name = "namespace file",
+	  .matches = is_ns_file,
+	  .refusal = LATER,
+	  .hint = "close the descriptor before the checkpoint" },
+	{ .type = FD_TYPES__TTY,
+	  .name = "terminal",
+	  .matches = is_tty,
+	  .refusal = LATER,
+	  .hint = "start the job with its standard streams redirected (</dev/null >log 2>&1)" },
+	{ .type = FD_TYPES__REG,
+	  .name = "file",
+	  .matches = is_file,
+	  .check = file_check,
+	  .dump = file_dump },
+	{ .type = FD_TYPES__PIPE, .name = "pipe", .matches = is_pipe, .dump = pipe_dump },
+	{ .type = FD_TYPES__FIFO, .name = "fifo", .matches = is_fifo, .dump = fifo_dump },
+	{ .type = FD_TYPES__UNIXSK, .name = "socket", .matches = is_socket, .refusal = LATER },
+	{ .type = FD_TYPES__EVENTFD, .name = "eventfd", .matches = is_eventfd, .refusal = LATER },
+	{ .type = FD_TYPES__EVENTPOLL, .name = "epoll", .matches = is_eventpoll, .refusal = LATER },
+	{ .type = FD_TYPES__SIGNALFD,
+	  .name = "signalfd",
+	  .matches = is_signalfd,
+	  .refusal = LATER },
+	{ .type = FD_TYPES__TIMERFD, .name = "timerfd", .matches = is_timerfd, .refusal = LATER },
+	{ .type = FD_TYPES__INOTIFY, .name = "inotify", .matches = is_inotify, .refusal = LATER },
+	{ .type = FD_TYPES__FANOTIFY,
+	  .name = "fanotify",
+	  .matches = is_fanotify,
+	  .refusal = LATER },
+	{ .type = FD_TYPES__PIDFD, .name = "pidfd", .matches = is_pidfd, .refusal = LATER },
+	{ .type = FD_TYPES__UND,
+	  .name = "io_uring",
+	  .matches = is_io_uring,
+	  .refusal = "the kernel gives no way to rebuild its rings",
+	  .hint = "make the program fall back to epoll or threads for its input and output" },
+	{ .type = FD_TYPES__UND,
+	  .name = "userfaultfd",
+	  .matches = is_userfaultfd,
+	  .refusal = "its pending faults can't be saved" },
+	{ .type = FD_TYPES__UND,
+	  .name = "perf event",
+	  .matches = is_perf,
+	  .refusal = "its counters can't be saved",
+	  .hint = "stop the profiler before the checkpoint" },
+	{ .type = FD_TYPES__UND,
+	  .name = "device",
+	  .matches = is_device,
+	  .refusal = "the state of a device can't be saved" },
+	{ .type = FD_TYPES__UND,
+	  .name = "object",
+	  .matches = is_anything,
+	  .refusal = "no way is known to save it" },
+};
+
+const struct fd_kind *fd_kind_of(const struct fd_look *look)
+{
+	size_t i = 0;
+
+	while (!fd_kinds[i].matches(look))
+		i++; /* the last one matches anything */
+	return &fd_kinds[i];
+}
+
+int fd_kind_check(const struct cryo_dump_opts *opts, const struct fd_look *look, struct error *err)
+{
+	const struct fd_kind *kind = fd_kind_of(look);
+	int r;
+
+	if (kind->refusal) {
+		r = err_set(err, -EOPNOTSUPP, "%s: %s '%s': %s", look->where, kind->name,
+			    look->link, kind->refusal);
+		if (kind->hint)
+			err_hint(err, "%s", kind->hint);
+		return r;
+	}
+	return kind->check ? kind->check(opts, look, err) : 0;
+}

@@ -1,0 +1,221 @@
+/*
+ * file: regular files, directories, symlinks opened with O_PATH and the memory
+ * devices (/dev/null and its like), all saved by name.
+ *
+ * The name is what d_path(9) says for the open description. It is checked
+ * against the tree's root before it is believed: a file that was deleted is
+ * carried in the images (a "ghost"), one whose name was reused, or lies under
+ * a later mount, is refused.
+ */
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/path.h"
+#include "ckpt/dump-priv.h"
+#include "ckpt/fd-kind.h"
+#include "ckpt/ghost.h"
+#include "img/pb/remap-file-path.pb-c.h"
+
+#define DELETED " (deleted)"
+#define DEVPTS_MAGIC 0x1cd1
+
+static bool cut_deleted(char *path)
+{
+	size_t len = strlen(path);
+	size_t n = strlen(DELETED);
+
+	if (len <= n || strcmp(path + len - n, DELETED))
+		return false;
+	path[len - n] = '\0';
+	return true;
+}
+
+int file_check(const struct cryo_dump_opts *opts, const struct fd_look *look, struct error *err)
+{
+	uint64_t limit = opts->ghost_limit ? opts->ghost_limit : GHOST_LIMIT;
+	uint64_t size = (uint64_t)look->st.st_blocks * 512;
+	int r;
+
+	if (look->st.st_nlink || !S_ISREG(look->st.st_mode) || size <= limit)
+		return 0;
+	r = err_set(err, -EOPNOTSUPP,
+		    "%s: deleted file '%s' has %" PRIu64 " bytes, the limit is %" PRIu64,
+		    look->where, look->link, size, limit);
+	err_hint(err, "raise the limit with --ghost-limit %" PRIu64, size);
+	return r;
+}
+
+static int write_remap(struct dump *dump, uint32_t file_id, uint32_t ghost_id, struct error *err)
+{
+	RemapFilePathEntry entry = REMAP_FILE_PATH_ENTRY__INIT;
+	int r;
+
+	entry.orig_id = file_id;
+	entry.remap_id = ghost_id;
+	entry.has_remap_type = true;
+	entry.remap_type = REMAP_TYPE__GHOST;
+	if (dump->remaps.fd < 0) {
+		r = dump_image_create(dump, &dump->remaps, IMG_KIND_REMAP_FPATH, 0, err);
+		if (r < 0)
+			return r;
+	}
+	return image_write(&dump->remaps, &entry.base, err);
+}
+
+static int save_ghost(struct dump *dump, const struct dump_fd *fd, struct error *err)
+{
+	uint32_t ghost_id;
+	int r;
+
+	r = file_check(dump->opts, &fd->look, err);
+	if (r < 0)
+		return r;
+	r = ghost_dump(dump, fd->fd, &fd->look.st, &ghost_id, err);
+	if (r < 0)
+		return err_wrap(err, r, "%s: deleted file '%s'", fd->look.where, fd->look.link);
+	return write_remap(dump, fd->id, ghost_id, err);
+}
+
+/* Does the tree still find that file by its name? */
+static int check_name(struct dump *dump, const struct dump_fd *fd, const char *path,
+		      struct error *err)
+{
+	cleanup_fd int found = -EBADF;
+	const struct stat *st = &fd->look.st;
+	struct stat now;
+	int r;
+
+	found = path_open_beneath(dump->root_fd, path, O_PATH | O_NOFOLLOW, 0, NULL);
+	if (found == -ENOENT || found == -ENOTDIR) {
+		r = err_set(err, -EOPNOTSUPP, "%s: file '%s' has lost that name but has others",
+			    fd->look.where, path);
+		err_hint(err, "it can't be found again on restore; close it or keep its name");
+		return r;
+	}
+	if (found == -ELOOP && S_ISLNK(st->st_mode))
+		return 0;
+	if (found < 0)
+		return err_set(err, found, "%s: look up '%s': %s", fd->look.where, path,
+			       strerror(-found));
+	if (fstat(found, &now) < 0)
+		return err_sys(err, "%s: stat '%s'", fd->look.where, path);
+	if (now.st_dev == st->st_dev && now.st_ino == st->st_ino)
+		return 0;
+	if (dump->opts->evasive_devices && S_ISCHR(st->st_mode) && S_ISCHR(now.st_mode) &&
+	    now.st_rdev == st->st_rdev)
+		return 0;
+	r = err_set(err, -EOPNOTSUPP, "%s: '%s' is now another file than the open one",
+		    fd->look.where, path);
+	err_hint(err, S_ISCHR(st->st_mode)
+			      ? "--evasive-devices takes any device of the same number"
+			      : "something was mounted over it, or the name was reused");
+	return r;
+}
+
+/* -EOPNOTSUPP: the task it belongs to is gone, so it can't be opened on restore. */
+static int check_proc_name(struct dump *dump, const struct dump_fd *fd, const char *path,
+			   struct error *err)
+{
+	cleanup_fd int found = -EBADF;
+
+	found = path_open_beneath(dump->root_fd, path, O_PATH | O_NOFOLLOW, 0, NULL);
+	if (found >= 0 || found == -ELOOP)
+		return 0;
+	return err_set(err, -EOPNOTSUPP, "%s: file '%s' of a process that is gone", fd->look.where,
+		       path);
+}
+
+static int check_path(struct dump *dump, const struct dump_fd *fd, char *path, struct error *err)
+{
+	bool deleted;
+
+	if (fd->look.fs_type == PROC_SUPER_MAGIC)
+		return check_proc_name(dump, fd, path, err);
+	if (fd->look.fs_type == DEVPTS_MAGIC) {
+		(void)cut_deleted(path);
+		return 0;
+	}
+	if (fd->look.st.st_nlink == 0) {
+		(void)cut_deleted(path);
+		return save_ghost(dump, fd, err);
+	}
+	deleted = cut_deleted(path);
+	/* overlayfs: a deleted file of a lower layer keeps its link count. */
+	if (deleted && fd->look.fs_type == OVERLAYFS_SUPER_MAGIC)
+		return save_ghost(dump, fd, err);
+	return check_name(dump, fd, path, err);
+}
+
+static int write_entry(struct dump *dump, RegFileEntry *reg, struct error *err)
+{
+	FileEntry file = FILE_ENTRY__INIT;
+
+	file.type = FD_TYPES__REG;
+	file.id = reg->id;
+	file.reg = reg;
+	return image_write(&dump->files, &file.base, err);
+}
+
+int file_dump(struct dump *dump, const struct dump_fd *fd, struct error *err)
+{
+	RegFileEntry reg = REG_FILE_ENTRY__INIT;
+	char key[64];
+	char *path;
+	int r;
+
+	reg.id = fd->id;
+	reg.flags = fd->flags;
+	reg.pos = fd->pos;
+	reg.fown = (FownEntry *)&fd->fown;
+	reg.has_mode = true;
+	reg.mode = fd->look.st.st_mode;
+
+	(void)snprintf(key, sizeof(key), "%x:%" PRIx64, (unsigned int)fd->mnt_id,
+		       (uint64_t)fd->look.st.st_ino); /* always fits */
+	if (externals_find(&dump->externals, "file", key)) {
+		reg.name = arena_printf(&dump->arena, "file[%s]", key);
+		reg.has_ext = true;
+		reg.ext = true;
+		return reg.name ? write_entry(dump, &reg, err) : err_oom(err);
+	}
+
+	path = arena_strdup(&dump->arena, fd->look.link);
+	if (!path)
+		return err_oom(err);
+	if (dump->ns[DUMP_NS_MNT].other) {
+		if (!mountinfo_by_id(&dump->mounts, fd->mnt_id)) {
+			r = err_set(err, -EOPNOTSUPP,
+				    "%s: file '%s' lies outside of the container's mounts",
+				    fd->look.where, path);
+			err_hint(err,
+				 "--external file[%s] keeps it outside; give it back on "
+				 "restore with --inherit-fd",
+				 key);
+			return r;
+		}
+		reg.has_mnt_id = true;
+		reg.mnt_id = fd->mnt_id;
+	}
+	r = check_path(dump, fd, path, err);
+	if (r < 0)
+		return r;
+	reg.name = path;
+	/* A file that is only read must be the same one on restore. */
+	if (S_ISREG(fd->look.st.st_mode) && (fd->flags & O_ACCMODE) == O_RDONLY &&
+	    fd->look.st.st_nlink && fd->look.fs_type != PROC_SUPER_MAGIC &&
+	    fd->look.fs_type != SYSFS_MAGIC) {
+		reg.has_size = true;
+		reg.size = (uint64_t)fd->look.st.st_size;
+	}
+	log_debug("%s: file %u '%s' pos %" PRIu64, fd->look.where, fd->id, path, fd->pos);
+	return write_entry(dump, &reg, err);
+}

@@ -1,0 +1,13 @@
+/*
+ * namespaces: what the tree's own namespaces hold, apart from mounts.
+ */
+#pragma once
+
+struct dump;
+struct error;
+
+/* Before the freeze: refuses those that can't be saved. */
+int namespaces_check(struct dump *dump, struct error *err);
+
+/* uts, ipc and time; frozen. */
+int namespaces_write(struct dump *dump, struct error *err);

@@ -1,0 +1,207 @@
+/*
+ * tree: the frozen tasks, numbered as they see themselves.
+ */
+#include <fcntl.h>
+#include <search.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "ckpt/dump-priv.h"
+#include "img/pb/pstree.pb-c.h"
+
+static int open_proc(pid_t host_pid, struct error *err)
+{
+	char path[32];
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d", host_pid); /* always fits */
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? err_sys(err, "open '%s'", path) : fd;
+}
+
+static int collect_threads(struct dump *dump, struct dump_task *task,
+			   const struct frozen_task *frozen, struct error *err)
+{
+	int r;
+
+	task->threads = arena_new_array(&dump->arena, struct dump_thread, frozen->n_threads);
+	if (!task->threads)
+		return err_oom(err);
+	for (size_t i = 0; i < frozen->n_threads; i++) {
+		struct proc_status status;
+
+		task->threads[i].host_tid = frozen->threads[i].host_tid;
+		task->threads[i].ns_tid = task->ns_pid;
+		task->n_threads = i + 1;
+		if (i == 0)
+			continue;
+		r = proc_status_of_thread(task->host_pid, frozen->threads[i].host_tid, &status,
+					  err);
+		if (r < 0)
+			return r;
+		task->threads[i].ns_tid = proc_ids_inner(&status.ns_pid);
+		proc_status_done(&status);
+	}
+	return 0;
+}
+
+/* A group or session whose leader is outside of the tree's PID namespace is 0 in it. */
+static int check_session(const struct dump *dump, const struct dump_task *task, struct error *err)
+{
+	int r;
+
+	if (task->state == DUMP_TASK_DEAD)
+		return 0;
+	if (task->ns_sid == 0 || task->ns_pgid == 0)
+		return err_set(err, -EOPNOTSUPP,
+			       "task %d: its %s leader is outside of its PID namespace",
+			       task->host_pid, task->ns_sid == 0 ? "session's" : "group's");
+	if (task->parent || task->ns_sid == task->ns_pid || dump->opts->shell_job)
+		return 0;
+	r = err_set(err, -EINVAL, "task %d: it is not a session leader (session %d)",
+		    task->host_pid, task->ns_sid);
+	err_hint(err, "it was started from a shell: use --shell-job on dump and restore");
+	return r;
+}
+
+static int collect_task(struct dump *dump, struct dump_task *task, const struct frozen_task *frozen,
+			struct error *err)
+{
+	int r;
+
+	task->host_pid = frozen->host_pid;
+	task->stop_signal = frozen->stop_signal;
+	task->state = frozen->zombie	    ? DUMP_TASK_DEAD
+		      : frozen->stop_signal ? DUMP_TASK_STOPPED
+					    : DUMP_TASK_ALIVE;
+	task->proc = open_proc(frozen->host_pid, err);
+	if (task->proc < 0)
+		return task->proc;
+	task->pidfd = (int)syscall(SYS_pidfd_open, frozen->host_pid, 0);
+	if (task->pidfd < 0 && task->state != DUMP_TASK_DEAD)
+		return err_sys(err, "task %d: open a pidfd", frozen->host_pid);
+	r = proc_stat_of(frozen->host_pid, &task->stat, err);
+	if (r < 0)
+		return r;
+	r = proc_status_of(frozen->host_pid, &task->status, err);
+	if (r < 0)
+		return r;
+	task->ns_pid = proc_ids_inner(&task->status.ns_pid);
+	task->ns_pgid = proc_ids_inner(&task->status.ns_pgid);
+	task->ns_sid = proc_ids_inner(&task->status.ns_sid);
+	if (task != dump->tasks) {
+		task->parent = dump_task_find(dump, frozen->host_ppid);
+		if (!task->parent)
+			return err_set(err, -EBUSY, "task %d: its parent %d is not in the tree",
+				       frozen->host_pid, frozen->host_ppid);
+	}
+	if (task->state == DUMP_TASK_DEAD)
+		return 0;
+	return collect_threads(dump, task, frozen, err);
+}
+
+int dump_tree_collect(struct dump *dump, struct error *err)
+{
+	int r;
+
+	dump->tasks = calloc(dump->freeze.n_tasks, sizeof(*dump->tasks));
+	if (!dump->tasks)
+		return err_oom(err);
+	for (size_t i = 0; i < dump->freeze.n_tasks; i++) {
+		dump->tasks[i].proc = -EBADF;
+		dump->tasks[i].pidfd = -EBADF;
+	}
+	for (size_t i = 0; i < dump->freeze.n_tasks; i++) {
+		dump->n_tasks = i + 1;
+		r = collect_task(dump, &dump->tasks[i], &dump->freeze.tasks[i], err);
+		if (r < 0)
+			return r;
+		r = check_session(dump, &dump->tasks[i], err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int by_host_pid(const void *a, const void *b)
+{
+	pid_t pa = ((const struct dump_task *)a)->host_pid;
+	pid_t pb = ((const struct dump_task *)b)->host_pid;
+
+	return pa < pb ? -1 : pa > pb;
+}
+
+struct dump_task *dump_task_find(struct dump *dump, pid_t host_pid)
+{
+	struct dump_task wanted = { .host_pid = host_pid };
+	struct dump_task **found;
+
+	/* Tasks come one by one; those not in the tree yet are added on the first question. */
+	for (; dump->n_indexed < dump->n_tasks; dump->n_indexed++) {
+		struct dump_task *task = &dump->tasks[dump->n_indexed];
+
+		if (!task->host_pid || !tsearch(task, &dump->tasks_by_pid, by_host_pid))
+			break;
+	}
+	found = tfind(&wanted, &dump->tasks_by_pid, by_host_pid);
+	return found ? *found : NULL;
+}
+
+int dump_tree_write(struct dump *dump, struct error *err)
+{
+	cleanup_image struct image image = IMAGE_INIT;
+	int r;
+
+	r = dump_image_create(dump, &image, IMG_KIND_PSTREE, 0, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < dump->n_tasks; i++) {
+		const struct dump_task *task = &dump->tasks[i];
+		PstreeEntry entry = PSTREE_ENTRY__INIT;
+		size_t n = task->n_threads ? task->n_threads : 1;
+
+		entry.pid = (uint32_t)task->ns_pid;
+		entry.ppid = task->parent ? (uint32_t)task->parent->ns_pid : 0;
+		entry.pgid = (uint32_t)task->ns_pgid;
+		entry.sid = (uint32_t)task->ns_sid;
+		entry.threads = arena_new_array(&dump->arena, uint32_t, n);
+		if (!entry.threads)
+			return err_oom(err);
+		entry.threads[0] = (uint32_t)task->ns_pid;
+		for (size_t t = 0; t < task->n_threads; t++)
+			entry.threads[t] = (uint32_t)task->threads[t].ns_tid;
+		entry.n_threads = n;
+		log_debug("task %d: pid %u, parent %u, group %u, session %u", task->host_pid,
+			  entry.pid, entry.ppid, entry.pgid, entry.sid);
+		r = image_write(&image, &entry.base, err);
+		if (r < 0)
+			return r;
+	}
+	return image_finish(&image, err);
+}
+
+static void keep(void *node UNUSED)
+{
+}
+
+void dump_tree_done(struct dump *dump)
+{
+	tdestroy(dump->tasks_by_pid, keep);
+	for (size_t i = 0; i < dump->n_tasks; i++) {
+		struct dump_task *task = &dump->tasks[i];
+
+		cleanup_fd_p(&task->proc);
+		cleanup_fd_p(&task->pidfd);
+		proc_status_done(&task->status);
+		proc_maps_done(&task->maps);
+	}
+	free(dump->tasks);
+	dump->tasks = NULL;
+	dump->n_tasks = 0;
+}
