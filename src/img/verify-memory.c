@@ -82,10 +82,13 @@ static bool open_pagemap(struct verify *verify, enum img_kind kind, uint64_t id,
 	struct error err = ERROR_INIT;
 	char name[IMG_NAME_MAX];
 
-	if (verify_is_damaged(verify, kind, id))
+	if (verify_is_damaged(verify, kind, id)) {
+		verify->pagemap_unread = true;
 		return false; /* told already */
+	}
 	img_kind_file_name(kind, id, name);
 	if (pagemap_open(map, verify->dirfd, kind, id, &err) < 0) {
+		verify->pagemap_unread = true;
 		verify_found(verify, "%s: %s", name, err.text);
 		return false;
 	}
@@ -143,7 +146,7 @@ void verify_segments(struct verify *verify)
 			verify_found(verify, "pages-%llu.img: two pagemaps lay claim to it",
 				     (unsigned long long)verify->pages.rows[i].id);
 	for (size_t i = 0; i < folder->n_files; i++)
-		if (folder->files[i].kind == IMG_KIND_PAGES &&
+		if (folder->files[i].kind == IMG_KIND_PAGES && !verify->pagemap_unread &&
 		    !id_table_find(&verify->pages, folder->files[i].id))
 			verify_found(verify, "%s: no pagemap says what it is",
 				     folder->files[i].name);

@@ -40,6 +40,7 @@ struct verify {
 	struct id_table mounts;	     /* of all mountpoints files */
 	struct id_table pages;	     /* ids of pages files that have an index */
 	bool has_parent;	     /* the folder is one of a chain (pre-dump) */
+	bool pagemap_unread;	     /* so some pages may have an index that is not known */
 	int failed;		     /* -ENOMEM once memory ran out */
 };
 

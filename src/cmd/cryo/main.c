@@ -4,6 +4,7 @@
  * The one list of commands is here; each has its own file and table.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -29,6 +30,7 @@ static int run(struct program *program, int argc, char **argv)
 	cleanup_words struct words words = WORDS_INIT;
 	struct error err = ERROR_INIT;
 	const struct command *cmd;
+	int r;
 
 	if (words_read(&words, commands, argc - 1, argv + 1, &err) < 0)
 		return program_fail(program, &err);
@@ -40,7 +42,17 @@ static int run(struct program *program, int argc, char **argv)
 		err_hint(&err, "'%s help' lists the commands", program->name);
 		return program_fail(program, &err);
 	}
-	return cmd->run(cmd, (int)words.rest.n, words.rest.items, program);
+	/* Parsing moves words about: not in the vector that owns them. */
+	argv = calloc(words.rest.n + 1, sizeof(*argv));
+	if (!argv) {
+		(void)err_oom(&err);
+		return program_fail(program, &err);
+	}
+	if (words.rest.n)
+		memcpy(argv, words.rest.items, words.rest.n * sizeof(*argv));
+	r = cmd->run(cmd, (int)words.rest.n, argv, program);
+	free(argv);
+	return r;
 }
 
 int main(int argc, char **argv)
