@@ -25,11 +25,11 @@ struct error;
 
 struct frozen_thread {
 	pid_t host_tid;
-	bool stopped;	  /* in a PTRACE_EVENT_STOP of ours */
-	bool gone;	  /* died while being stopped */
-	bool waking;	  /* runs on for a moment: the child its vfork parent waits for */
-	bool interrupted; /* PTRACE_INTERRUPT was sent and its stop not seen yet */
-	int stop_signal;  /* job control stop: SIGSTOP, SIGTSTP, ...; else 0 */
+	bool stopped;	 /* in a PTRACE_EVENT_STOP of ours */
+	bool gone;	 /* died while being stopped */
+	bool waking;	 /* runs on for a moment: the child a vfork parent waits for */
+	bool looked;	 /* its children were read since it stopped */
+	int stop_signal; /* job control stop: SIGSTOP, SIGTSTP, ...; else 0 */
 };
 
 struct frozen_task {
@@ -48,6 +48,10 @@ struct freeze {
 	uint64_t began_ns;  /* CLOCK_MONOTONIC */
 	uint64_t frozen_ns; /* all stopped; 0: not yet */
 	bool active;
+	bool deaths; /* a task died since its parent was looked at: orphans may have moved */
+	struct freeze_slot *table; /* tid to task, while it is being built */
+	size_t table_size;
+	size_t table_used;
 };
 
 #define FREEZE_INIT                                                                                \

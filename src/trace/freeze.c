@@ -1,0 +1,378 @@
+/*
+ * freeze: see freeze.h.
+ *
+ * Nothing may escape, and nothing is looked at twice:
+ *
+ * 1. A thread is seized, interrupted and waited for. What it makes from the
+ *    seizing on is attached by the kernel and reported by its maker's event.
+ * 2. A fork that had begun before the seizing is neither; but it has ended
+ *    when the maker has stopped. So children and threads are listed after
+ *    the stop, once per thread, until a round finds nothing new.
+ * 3. A parent that dies unseen hands its children to a reaper, perhaps one
+ *    that was listed already. So after any death all are listed again.
+ */
+#include "trace/freeze.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/proc.h"
+#include "trace/freeze-priv.h"
+
+#define TIMEOUT_DEFAULT_MS 10000
+#define KILL_TIMEOUT_NS (30 * NS_PER_SEC)
+
+/* Seizes threads we don't know yet; the number of them, or -errno. */
+static int seize_threads(struct freeze *f, size_t task, struct error *err)
+{
+	cleanup_free pid_t *tids = NULL;
+	size_t n = 0;
+	int found = 0;
+	int r;
+
+	r = proc_threads_of(f->tasks[task].host_pid, &tids, &n, err);
+	if (r == -ESRCH)
+		return 0;
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n; i++) {
+		struct freeze_slot *slot = freeze_slot_of(f, tids[i]);
+
+		if (slot && f->tasks[slot->task].n_threads > slot->thread &&
+		    f->tasks[slot->task].threads[slot->thread].host_tid == tids[i])
+			continue;
+		r = freeze_seize(f, task, tids[i], err);
+		if (r < 0)
+			return r;
+		found += r;
+	}
+	return found;
+}
+
+/* A new task of the list: alive, a zombie, or gone again. */
+static int take_task(struct freeze *f, pid_t host_pid, struct error *err)
+{
+	struct proc_stat stat;
+	size_t task;
+	int r;
+
+	if (host_pid == getpid())
+		return err_set(err, -EINVAL, "the tree contains this very process, %d",
+			       (int)host_pid);
+	r = proc_stat_of(host_pid, &stat, err);
+	if (r == -ESRCH) {
+		f->deaths = true;
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	r = freeze_add_task(f, host_pid, stat.ppid, &task, err);
+	if (r < 0)
+		return r;
+	r = seize_threads(f, task, err);
+	if (r < 0)
+		return r;
+	if (r > 0)
+		return 1;
+	/* Nothing to seize: dead. Still there: its parent has not reaped it. */
+	if (proc_stat_of(host_pid, &stat, NULL) == 0 && stat.state == 'Z')
+		f->tasks[task].zombie = true;
+	f->deaths = true;
+	return 1;
+}
+
+static int take_children(struct freeze *f, size_t task, struct error *err)
+{
+	cleanup_free pid_t *pids = NULL;
+	size_t n = 0;
+	int found = 0;
+	int r;
+
+	r = proc_children_of(f->tasks[task].host_pid, &pids, &n, err);
+	if (r == -ESRCH)
+		return 0;
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n; i++) {
+		if (freeze_slot_of(f, pids[i]))
+			continue;
+		r = take_task(f, pids[i], err);
+		if (r < 0)
+			return r;
+		found += r;
+	}
+	return found;
+}
+
+/* All threads stopped since we last listed children? Then list them; the number found. */
+static int extend_task(struct freeze *f, size_t task, bool again, struct error *err)
+{
+	bool fresh = again;
+	int found;
+	int r;
+
+	if (f->tasks[task].zombie || !f->tasks[task].n_threads)
+		return 0;
+	found = seize_threads(f, task, err);
+	if (found != 0)
+		return found; /* they have to stop first */
+	for (size_t i = 0; i < f->tasks[task].n_threads; i++) {
+		fresh = fresh || !f->tasks[task].threads[i].looked;
+		f->tasks[task].threads[i].looked = true;
+	}
+	if (!fresh)
+		return 0;
+	r = take_children(f, task, err);
+	return r;
+}
+
+static int stop_tree(struct freeze *f, uint64_t deadline_ns, struct error *err)
+{
+	int r;
+
+	r = take_task(f, f->host_root, err);
+	if (r < 0)
+		return r;
+	if (f->n_tasks == 0 || f->tasks[0].n_threads == 0)
+		return err_set(err, -ESRCH, "no process %d, or it is dead", (int)f->host_root);
+	for (;;) {
+		bool again = f->deaths;
+		int found = 0;
+
+		r = freeze_wait_all(f, deadline_ns, err);
+		if (r < 0)
+			return r;
+		again = again || f->deaths;
+		f->deaths = false;
+		for (size_t i = 0; i < f->n_tasks; i++) {
+			r = extend_task(f, i, again, err);
+			if (r < 0)
+				return r;
+			found += r;
+		}
+		if (!found && !f->deaths)
+			return 0;
+	}
+}
+
+/* Tasks that died on the way may be zombies now; parents may have changed. */
+static int settle(struct freeze *f, struct error *err)
+{
+	for (size_t i = 0; i < f->n_tasks; i++) {
+		struct frozen_task *t = &f->tasks[i];
+		struct proc_stat stat;
+		size_t alive = 0;
+
+		for (size_t j = 0; j < t->n_threads; j++)
+			alive += !t->threads[j].gone;
+		if (proc_stat_of(t->host_pid, &stat, NULL) < 0)
+			stat = (struct proc_stat){ .state = 'X' };
+		t->host_ppid = stat.ppid;
+		t->zombie = alive == 0 && stat.state == 'Z';
+	}
+	if (freeze_sort(f, err) < 0)
+		return -ENOMEM;
+	if (f->n_tasks == 0 || f->tasks[0].host_pid != f->host_root || f->tasks[0].zombie)
+		return err_set(err, -ESRCH, "process %d has ended", (int)f->host_root);
+	for (size_t i = 0; i < f->n_tasks; i++) {
+		struct frozen_task *t = &f->tasks[i];
+
+		if (t->zombie)
+			continue;
+		if (t->threads[0].host_tid != t->host_pid)
+			return err_set(err, -EOPNOTSUPP,
+				       "task %d: its first thread has ended, others go on",
+				       (int)t->host_pid);
+		t->stop_signal = t->threads[0].stop_signal;
+	}
+	return 0;
+}
+
+int freeze_begin(struct freeze *f, pid_t host_root, unsigned int timeout_ms, struct error *err)
+{
+	int r;
+
+	*f = (struct freeze)FREEZE_INIT;
+	if (host_root <= 0)
+		return err_set(err, -EINVAL, "%d is no process id", (int)host_root);
+	f->host_root = host_root;
+	f->began_ns = clock_mono_ns();
+	f->active = true;
+	r = stop_tree(f, f->began_ns + (timeout_ms ? timeout_ms : TIMEOUT_DEFAULT_MS) * NS_PER_MS,
+		      err);
+	if (r == 0)
+		r = settle(f, err);
+	if (r < 0) {
+		freeze_done(f);
+		return r;
+	}
+	f->frozen_ns = clock_mono_ns();
+	log_debug("froze %zu tasks below %d in %" PRIu64 " us", f->n_tasks, (int)host_root,
+		  (f->frozen_ns - f->began_ns) / NS_PER_US);
+	return 0;
+}
+
+/*
+ * Lets a thread go. One that has not come to its stop yet (we gave up on it)
+ * gets a last, short chance: what can't be detached stays ours until we end.
+ */
+static int detach(const struct frozen_thread *t)
+{
+	for (unsigned int tries = 0; tries < 100; tries++) {
+		siginfo_t si = { 0 };
+		int signal = 0;
+
+		if (!t->stopped) {
+			if (waitid(P_PID, (id_t)t->host_tid, &si,
+				   WEXITED | WSTOPPED | WNOHANG | WNOWAIT | __WALL) < 0)
+				return -errno;
+			if (si.si_pid && si.si_code != CLD_TRAPPED && si.si_code != CLD_STOPPED) {
+				(void)waitpid(t->host_tid, NULL, __WALL | WNOHANG);
+				return -ESRCH;
+			}
+			if (si.si_pid && si.si_status >> 8 == 0 && !(si.si_status & 0x80))
+				signal = si.si_status; /* it was about to get this one */
+		}
+		if (ptrace(PTRACE_DETACH, t->host_tid, NULL, (long)signal) == 0)
+			return 0;
+		if (t->stopped || errno != ESRCH)
+			return -errno;
+		(void)nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+	}
+	return -EBUSY;
+}
+
+static void forget(struct freeze *f)
+{
+	for (size_t i = 0; i < f->n_tasks; i++)
+		free(f->tasks[i].threads);
+	free(f->tasks);
+	free(f->table);
+	*f = (struct freeze)FREEZE_INIT;
+}
+
+/* Detaches all; the first failure is told, the others go on all the same. */
+static int detach_all(struct freeze *f, struct error *err)
+{
+	int result = 0;
+
+	for (size_t i = 0; i < f->n_tasks; i++) {
+		for (size_t j = 0; j < f->tasks[i].n_threads; j++) {
+			const struct frozen_thread *t = &f->tasks[i].threads[j];
+			int r;
+
+			if (t->gone)
+				continue;
+			r = detach(t);
+			if (r == 0 || result < 0)
+				continue;
+			if (r == -ECHILD)
+				r = -ESRCH;
+			result = err_set(err, r, "task %d: let go of thread %d: %s",
+					 (int)f->tasks[i].host_pid, (int)t->host_tid, strerror(-r));
+		}
+	}
+	f->active = false;
+	return result;
+}
+
+int freeze_thaw(struct freeze *f, struct error *err)
+{
+	int r = detach_all(f, err);
+
+	forget(f);
+	return r;
+}
+
+int freeze_leave_stopped(struct freeze *f, struct error *err)
+{
+	int result = 0;
+	int r;
+
+	for (size_t i = 0; i < f->n_tasks; i++) {
+		const struct frozen_task *t = &f->tasks[i];
+
+		if (t->zombie || t->stop_signal)
+			continue;
+		if (kill(t->host_pid, SIGSTOP) < 0 && result == 0)
+			result = err_sys(err, "stop task %d", (int)t->host_pid);
+	}
+	r = detach_all(f, result < 0 ? NULL : err);
+	forget(f);
+	return result < 0 ? result : r;
+}
+
+/* Its end as seen by its tracer; then its parent, if that is not us, is told. */
+static int reap(pid_t host_tid, uint64_t deadline_ns)
+{
+	for (uint64_t sleep_ns = 20 * NS_PER_US;;) {
+		int status = 0;
+		pid_t pid = waitpid(host_tid, &status, __WALL | WNOHANG);
+
+		if (pid < 0 && errno == EINTR)
+			continue;
+		if (pid < 0 || (pid == host_tid && !WIFSTOPPED(status)))
+			return 0; /* dead, or (ECHILD) no longer ours */
+		if (clock_mono_ns() >= deadline_ns)
+			return -ETIMEDOUT;
+		(void)nanosleep(&(struct timespec){ .tv_nsec = (long)sleep_ns }, NULL);
+		if (sleep_ns < NS_PER_MS)
+			sleep_ns *= 2;
+	}
+}
+
+int freeze_kill(struct freeze *f, struct error *err)
+{
+	uint64_t deadline = clock_mono_ns() + KILL_TIMEOUT_NS;
+	int result = 0;
+
+	for (size_t i = 0; i < f->n_tasks; i++) {
+		if (f->tasks[i].zombie)
+			continue;
+		if (kill(f->tasks[i].host_pid, SIGKILL) < 0 && errno != ESRCH && result == 0)
+			result = err_sys(err, "kill task %d", (int)f->tasks[i].host_pid);
+	}
+	/* From the leaves up: a namespace's init ends when all others have. Leaders last: their
+	 * end is not reported while a thread is left. */
+	for (size_t i = f->n_tasks; result == 0 && i-- > 0;) {
+		for (size_t j = f->tasks[i].n_threads; result == 0 && j-- > 0;) {
+			pid_t host_tid = f->tasks[i].threads[j].host_tid;
+
+			if (reap(host_tid, deadline) < 0)
+				result = err_set(err, -ETIMEDOUT, "task %d: thread %d does not die",
+						 (int)f->tasks[i].host_pid, (int)host_tid);
+		}
+	}
+	forget(f);
+	return result;
+}
+
+void freeze_done(struct freeze *f)
+{
+	struct error torn = ERROR_INIT;
+
+	if (f->active && detach_all(f, &torn) < 0 && torn.code != -ESRCH)
+		log_warn("%s: it stays stopped until this process ends", torn.text);
+	forget(f);
+}
+
+struct frozen_task *freeze_find(struct freeze *f, pid_t host_pid)
+{
+	struct freeze_slot *slot = freeze_slot_of(f, host_pid);
+
+	if (!slot || f->tasks[slot->task].host_pid != host_pid)
+		return NULL;
+	return &f->tasks[slot->task];
+}
