@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -55,17 +56,17 @@ static int sync_folder(int dirfd, const char *name, struct error *err)
 	return 0;
 }
 
-static int write_and_sync(int fd, const void *data, size_t len)
+static int write_and_sync(int fd, const void *data, size_t len, bool durable)
 {
 	int r = fd_write_all(fd, data, len);
 
-	if (r < 0)
+	if (r < 0 || !durable)
 		return r;
 	return fsync(fd) < 0 ? -errno : 0;
 }
 
-int file_write_atomic_at(int dirfd, const char *name, const void *data, size_t len, mode_t mode,
-			 struct error *err)
+static int replace(int dirfd, const char *name, const void *data, size_t len, mode_t mode,
+		   bool durable, struct error *err)
 {
 	cleanup_fd int fd = -EBADF;
 	char temp[PATH_MAX];
@@ -77,7 +78,7 @@ int file_write_atomic_at(int dirfd, const char *name, const void *data, size_t l
 	fd = openat(dirfd, temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
 	if (fd < 0)
 		return err_sys(err, "create '%s'", temp);
-	r = write_and_sync(fd, data, len);
+	r = write_and_sync(fd, data, len, durable);
 	if (r < 0) {
 		(void)unlinkat(dirfd, temp, 0); /* the write's failure is what counts */
 		return err_set(err, r, "write '%s': %s", temp, strerror(-r));
@@ -87,7 +88,19 @@ int file_write_atomic_at(int dirfd, const char *name, const void *data, size_t l
 		(void)unlinkat(dirfd, temp, 0);
 		return r;
 	}
-	return sync_folder(dirfd, name, err);
+	return durable ? sync_folder(dirfd, name, err) : 0;
+}
+
+int file_write_atomic_at(int dirfd, const char *name, const void *data, size_t len, mode_t mode,
+			 struct error *err)
+{
+	return replace(dirfd, name, data, len, mode, true, err);
+}
+
+int file_replace_at(int dirfd, const char *name, const void *data, size_t len, mode_t mode,
+		    struct error *err)
+{
+	return replace(dirfd, name, data, len, mode, false, err);
 }
 
 int file_poke_at(int dirfd, const char *name, const char *text, struct error *err)

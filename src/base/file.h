@@ -20,6 +20,11 @@ int file_read_at(int dirfd, const char *name, size_t max, char **ret_data, size_
 int file_write_atomic_at(int dirfd, const char *name, const void *data, size_t len, mode_t mode,
 			 struct error *err);
 
+/* The same without waiting for the disk: whole for every reader, but lost or old after a power
+ * cut. For state that dies with the system anyway. */
+int file_replace_at(int dirfd, const char *name, const void *data, size_t len, mode_t mode,
+		    struct error *err);
+
 /* One write(2) to an existing file, as the kernel's control files want it. */
 int file_poke_at(int dirfd, const char *name, const char *text, struct error *err);
 

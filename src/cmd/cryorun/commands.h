@@ -1,0 +1,14 @@
+/*
+ * commands: the tables of all subcommands, one file each.
+ */
+#pragma once
+
+#include "base/opts.h"
+
+extern const struct command command_create;
+extern const struct command command_delete;
+extern const struct command command_kill;
+extern const struct command command_list;
+extern const struct command command_run;
+extern const struct command command_start;
+extern const struct command command_state;
