@@ -1,0 +1,34 @@
+/*
+ * oci: calls of the OCI runtime, whichever it is, by exec.
+ *
+ * The runtime dies with us; what it says on standard error becomes the
+ * error's text: "cryorun start: container is not created". Its state is kept
+ * below RUNROOT/runtime.
+ */
+#pragma once
+
+#include "base/strv.h"
+
+struct container;
+struct error;
+struct pod;
+
+/* The options in front of every verb: --root and the user's --runtime-flag. */
+int oci_global_words(const struct pod *pod, struct strv *words, struct error *err);
+
+/* The runtime's file: the one recorded in the container. */
+int oci_find_runtime(const struct pod *pod, const struct container *c, char **ret,
+		     struct error *err);
+
+/* Its short name, for texts: "cryorun". Borrowed. */
+const char *oci_runtime_name(const struct container *c);
+
+/*
+ * RUNTIME [globals] VERB [words...] ID [after...]. Either list may be NULL.
+ * -EIO: it ended with another status than 0; -ENOENT: no such program.
+ */
+int oci_call(const struct pod *pod, const struct container *c, const char *verb,
+	     const struct strv *words, const struct strv *after, struct error *err);
+
+/* Forgets the container in the runtime, its processes included; it need not exist. */
+int oci_delete(const struct pod *pod, const struct container *c, struct error *err);
