@@ -5,6 +5,26 @@
 
 struct command;
 
+extern const struct command command_attach;
+extern const struct command command_cleanup;
+extern const struct command command_container_exists;
+extern const struct command command_create;
+extern const struct command command_exec;
 extern const struct command command_image_exists;
 extern const struct command command_import;
+extern const struct command command_init;
+extern const struct command command_kill;
+extern const struct command command_logs;
+extern const struct command command_mount;
+extern const struct command command_pause;
+extern const struct command command_ps;
+extern const struct command command_rename;
+extern const struct command command_restart;
+extern const struct command command_rm;
+extern const struct command command_run;
+extern const struct command command_start;
+extern const struct command command_stop;
+extern const struct command command_unmount;
+extern const struct command command_unpause;
 extern const struct command command_version;
+extern const struct command command_wait;

@@ -31,6 +31,29 @@ struct entry {
 static const struct entry entries[] = {
 	{ "exists", PLACE_IMAGE, &command_image_exists },
 	{ "import", PLACE_TOP | PLACE_IMAGE, &command_import },
+	{ "attach", PLACE_BOTH, &command_attach },
+	{ "cleanup", PLACE_CONTAINER, &command_cleanup },
+	{ "create", PLACE_BOTH, &command_create },
+	{ "exec", PLACE_BOTH, &command_exec },
+	{ "exists", PLACE_CONTAINER, &command_container_exists },
+	{ "init", PLACE_BOTH, &command_init },
+	{ "kill", PLACE_BOTH, &command_kill },
+	{ "logs", PLACE_BOTH, &command_logs },
+	{ "mount", PLACE_BOTH, &command_mount },
+	{ "pause", PLACE_BOTH, &command_pause },
+	{ "ps", PLACE_BOTH, &command_ps },
+	{ "list", PLACE_CONTAINER | PLACE_HIDDEN, &command_ps },
+	{ "ls", PLACE_CONTAINER | PLACE_HIDDEN, &command_ps },
+	{ "rename", PLACE_BOTH, &command_rename },
+	{ "restart", PLACE_BOTH, &command_restart },
+	{ "rm", PLACE_BOTH, &command_rm },
+	{ "run", PLACE_BOTH, &command_run },
+	{ "start", PLACE_BOTH, &command_start },
+	{ "stop", PLACE_BOTH, &command_stop },
+	{ "umount", PLACE_BOTH | PLACE_HIDDEN, &command_unmount },
+	{ "unmount", PLACE_BOTH, &command_unmount },
+	{ "unpause", PLACE_BOTH, &command_unpause },
+	{ "wait", PLACE_BOTH, &command_wait },
 	{ "version", PLACE_TOP, &command_version },
 };
 
@@ -214,10 +237,18 @@ int main(int argc, char **argv)
 			.log_level = "warn",
 		},
 	};
+	cleanup_strv struct strv typed = STRV_INIT;
 	struct error err = ERROR_INIT;
 	bool help = false;
 	int n_words = 0;
 	int r;
+
+	/* The parser moves words about: a copy for those who want to remember them. */
+	for (int i = 0; i < argc; i++)
+		strv_add(&typed, argv[i]);
+	if (!strv_ok(&typed))
+		return EXIT_ENGINE;
+	g.program.argv = strv_argv(&typed);
 
 	r = opts_parse(global_option_table, true, &g, argc - 1, argv + 1, &n_words, &help, &err);
 	if (r < 0) {

@@ -39,6 +39,7 @@ struct program {
 	const char *events_backend; /* "file" or "none" */
 	const char *network_dir;
 	const char *log_level;
+	char *const *argv; /* the whole command line, as typed */
 };
 
 /*
