@@ -1,15 +1,325 @@
 #include "ckpt/cgroup.h"
 
-#include "base/cleanup.h"
-#include "ckpt/dump-priv.h"
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-int cgroup_collect(struct dump *dump, struct error *err UNUSED)
+#include "base/cgroupfs.h"
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "ckpt/dump-priv.h"
+#include "img/pb/cgroup.pb-c.h"
+
+#define CGROUP_TEXT_MAX ((size_t)1 << 20)
+#define SETS_MAX 4096
+
+struct cgroup_set {
+	const char *text; /* of /proc/PID/cgroup: equal text, equal set */
+	CgSetEntry *entry;
+};
+
+struct dump_cgroups {
+	struct cgroup_set sets[SETS_MAX]; /* [0] is our own; number = index + 1 */
+	size_t n;
+};
+
+/*
+ * "ID:CONTROLLERS:PATH" a line. The numbers are left out of the comparison and
+ * of the images: they are the kernel's own.
+ */
+static int parse_set(const char *text, struct arena *arena, CgSetEntry **ret, struct error *err)
 {
-	dump->root_cg_set = 1;
+	CgSetEntry *set = arena_new(arena, CgSetEntry);
+	size_t lines = 0;
+
+	if (!set)
+		return err_oom(err);
+	cg_set_entry__init(set);
+	for (const char *p = text; *p; p++)
+		lines += *p == '\n';
+	set->ctls = arena_new_array(arena, CgMemberEntry *, lines + 1);
+	if (!set->ctls)
+		return err_oom(err);
+	for (const char *p = text; *p;) {
+		const char *end = strchrnul(p, '\n');
+		const char *names = memchr(p, ':', (size_t)(end - p));
+		const char *path = names ? memchr(names + 1, ':', (size_t)(end - names - 1)) : NULL;
+		CgMemberEntry *member = arena_new(arena, CgMemberEntry);
+
+		if (!path || path[1] != '/')
+			return err_set(err, -EBADMSG, "'cgroup': '%.*s'", (int)(end - p), p);
+		if (!member)
+			return err_oom(err);
+		cg_member_entry__init(member);
+		member->name = arena_strndup(arena, names + 1, (size_t)(path - names - 1));
+		member->path = arena_strndup(arena, path + 1, (size_t)(end - path - 1));
+		if (!member->name || !member->path)
+			return err_oom(err);
+		set->ctls[set->n_ctls++] = member;
+		p = *end ? end + 1 : end;
+	}
+	*ret = set;
 	return 0;
 }
 
-int cgroup_write(struct dump *dump UNUSED, struct error *err UNUSED)
+static int read_text(int dir, const char *name, struct arena *arena, const char **ret,
+		     struct error *err)
 {
+	cleanup_free char *text = NULL;
+	size_t len;
+	int r;
+
+	r = file_read_at(dir, name, CGROUP_TEXT_MAX, &text, &len, err);
+	if (r < 0)
+		return r;
+	*ret = arena_strdup(arena, text);
+	return *ret ? 0 : err_oom(err);
+}
+
+static int set_number(struct dump *dump, const char *text, uint32_t *ret, struct error *err)
+{
+	struct dump_cgroups *all = dump->cgroups;
+	size_t i = 0;
+	int r;
+
+	while (i < all->n && strcmp(all->sets[i].text, text))
+		i++;
+	if (i == SETS_MAX)
+		return err_set(err, -EOPNOTSUPP, "more than %d different sets of cgroups",
+			       SETS_MAX);
+	if (i == all->n) {
+		r = parse_set(text, &dump->arena, &all->sets[i].entry, err);
+		if (r < 0)
+			return r;
+		all->sets[i].text = text;
+		all->sets[i].entry->id = (uint32_t)i + 1;
+		all->n++;
+	}
+	*ret = (uint32_t)i + 1;
 	return 0;
+}
+
+int cgroup_prepare(struct dump *dump, struct error *err)
+{
+	const char *text;
+	int r;
+
+	dump->cgroups = arena_new(&dump->arena, struct dump_cgroups);
+	if (!dump->cgroups)
+		return err_oom(err);
+	r = read_text(AT_FDCWD, "/proc/self/cgroup", &dump->arena, &text, err);
+	return r < 0 ? r : set_number(dump, text, &dump->own_cg_set, err);
+}
+
+int cgroup_collect(struct dump *dump, const struct dump_task *task, uint32_t *ret_set,
+		   struct error *err)
+{
+	const char *text;
+	int r;
+
+	*ret_set = dump->own_cg_set;
+	if (dump->opts->cgroups == CRYO_CGROUPS_IGNORE)
+		return 0;
+	r = read_text(task->proc, "cgroup", &dump->arena, &text, err);
+	return r < 0 ? err_wrap(err, r, "task %d", task->host_pid)
+		     : set_number(dump, text, ret_set, err);
+}
+
+/*
+ * In a cgroup namespace of its own the tree sees shorter paths; what is cut off
+ * in front has to be made before the namespace is. The namespace is entered
+ * for a moment, to read the root task's groups as it does.
+ */
+static int set_prefixes(struct dump *dump, struct error *err)
+{
+	const struct dump_task *root = &dump->tasks[0];
+	cleanup_fd int own = -EBADF;
+	cleanup_fd int there = -EBADF;
+	const char *text;
+	const char *outside;
+	CgSetEntry *inner;
+	CgSetEntry *outer;
+	int r;
+
+	r = read_text(root->proc, "cgroup", &dump->arena, &outside, err);
+	if (r < 0)
+		return r;
+	own = open("/proc/self/ns/cgroup", O_RDONLY | O_CLOEXEC);
+	there = openat(root->proc, "ns/cgroup", O_RDONLY | O_CLOEXEC);
+	if (own < 0 || there < 0)
+		return err_sys(err, "open the cgroup namespace");
+	if (setns(there, CLONE_NEWCGROUP) < 0)
+		return err_sys(err, "enter the cgroup namespace of task %d", root->host_pid);
+	r = read_text(root->proc, "cgroup", &dump->arena, &text, err);
+	if (setns(own, CLONE_NEWCGROUP) < 0)
+		return err_sys(err, "leave the cgroup namespace of task %d", root->host_pid);
+	if (r == 0)
+		r = parse_set(text, &dump->arena, &inner, err);
+	if (r == 0)
+		r = parse_set(outside, &dump->arena, &outer, err);
+	if (r < 0)
+		return r;
+
+	for (size_t i = 0; i < outer->n_ctls && i < inner->n_ctls; i++) {
+		size_t full = strlen(outer->ctls[i]->path);
+		size_t seen = strlen(inner->ctls[i]->path);
+
+		if (!strcmp(inner->ctls[i]->path, "/"))
+			seen = 0;
+		if (seen > full ||
+		    strcmp(outer->ctls[i]->path + full - seen, seen ? inner->ctls[i]->path : ""))
+			return err_set(err, -EOPNOTSUPP,
+				       "cgroup '%s' of task %d is outside of its cgroup namespace",
+				       outer->ctls[i]->path, root->host_pid);
+		for (size_t s = 1; s < dump->cgroups->n; s++) {
+			CgSetEntry *set = dump->cgroups->sets[s].entry;
+
+			if (i >= set->n_ctls || full == seen)
+				continue;
+			set->ctls[i]->has_cgns_prefix = true;
+			set->ctls[i]->cgns_prefix = (uint32_t)(full - seen);
+		}
+	}
+	return 0;
+}
+
+static CgroupPerms *perms_of(struct dump *dump, const struct cgroup_hierarchy *hierarchy,
+			     const char *path)
+{
+	CgroupPerms *perms = arena_new(&dump->arena, CgroupPerms);
+	char *full = arena_printf(&dump->arena, "%s%s", hierarchy->mountpoint, path);
+	struct stat st;
+
+	if (!perms || !full || stat(full, &st) < 0)
+		return NULL;
+	cgroup_perms__init(perms);
+	perms->mode = st.st_mode;
+	perms->uid = st.st_uid;
+	perms->gid = st.st_gid;
+	return perms;
+}
+
+static bool has_dir(const CgControllerEntry *controller, const char *name)
+{
+	for (size_t i = 0; i < controller->n_dirs; i++) {
+		if (!strcmp(controller->dirs[i]->dir_name, name))
+			return true;
+	}
+	return false;
+}
+
+static const struct cgroup_hierarchy *hierarchy_of(const struct cgroupfs *mounted,
+						   const char *names)
+{
+	for (size_t i = 0; i < mounted->n; i++) {
+		if (!strcmp(mounted->hierarchies[i].controllers, names))
+			return &mounted->hierarchies[i];
+	}
+	return NULL;
+}
+
+static int set_names(struct dump *dump, const char *names, CgControllerEntry *controller,
+		     struct error *err)
+{
+	size_t n = 1;
+
+	for (const char *p = names; *p; p++)
+		n += *p == ',';
+	controller->cnames = arena_new_array(&dump->arena, char *, n);
+	if (!controller->cnames)
+		return err_oom(err);
+	for (const char *p = names; controller->n_cnames < n; controller->n_cnames++) {
+		size_t len = strcspn(p, ",");
+
+		controller->cnames[controller->n_cnames] = arena_strndup(&dump->arena, p, len);
+		if (!controller->cnames[controller->n_cnames])
+			return err_oom(err);
+		p += len + (p[len] == ',');
+	}
+	return 0;
+}
+
+/* The groups of one hierarchy that sets name, each once, without its settings. */
+static int set_dirs(struct dump *dump, const struct cgroupfs *mounted, size_t index,
+		    const char *names, CgControllerEntry *controller, struct error *err)
+{
+	const struct cgroup_hierarchy *hierarchy = hierarchy_of(mounted, names);
+
+	controller->dirs = arena_new_array(&dump->arena, CgroupDirEntry *, dump->cgroups->n);
+	if (!controller->dirs)
+		return err_oom(err);
+	if (!hierarchy)
+		return 0; /* not mounted here: nothing can be said of its groups */
+	for (size_t s = 1; s < dump->cgroups->n; s++) {
+		const CgSetEntry *set = dump->cgroups->sets[s].entry;
+		CgroupDirEntry *dir;
+
+		if (index >= set->n_ctls || !strcmp(set->ctls[index]->path, "/") ||
+		    has_dir(controller, set->ctls[index]->path + 1))
+			continue;
+		dir = arena_new(&dump->arena, CgroupDirEntry);
+		if (!dir)
+			return err_oom(err);
+		cgroup_dir_entry__init(dir);
+		dir->dir_name = set->ctls[index]->path + 1;
+		dir->dir_perms = perms_of(dump, hierarchy, set->ctls[index]->path);
+		controller->dirs[controller->n_dirs++] = dir;
+	}
+	return 0;
+}
+
+static int set_controllers(struct dump *dump, CgroupEntry *entry, struct error *err)
+{
+	cleanup_cgroupfs struct cgroupfs mounted = CGROUPFS_INIT;
+	const CgSetEntry *first = dump->cgroups->sets[1].entry;
+	int r;
+
+	r = cgroupfs_load(&mounted, err);
+	if (r < 0)
+		return r;
+	entry->controllers = arena_new_array(&dump->arena, CgControllerEntry *, first->n_ctls);
+	if (!entry->controllers)
+		return err_oom(err);
+	for (size_t i = 0; i < first->n_ctls; i++) {
+		CgControllerEntry *controller = arena_new(&dump->arena, CgControllerEntry);
+
+		if (!controller)
+			return err_oom(err);
+		cg_controller_entry__init(controller);
+		r = set_names(dump, first->ctls[i]->name, controller, err);
+		if (r == 0)
+			r = set_dirs(dump, &mounted, i, first->ctls[i]->name, controller, err);
+		if (r < 0)
+			return r;
+		entry->controllers[entry->n_controllers++] = controller;
+	}
+	return 0;
+}
+
+int cgroup_write(struct dump *dump, struct error *err)
+{
+	CgroupEntry entry = CGROUP_ENTRY__INIT;
+	struct dump_cgroups *all = dump->cgroups;
+	int r;
+
+	if (all->n < 2)
+		return 0;
+	if (dump->ns[DUMP_NS_CGROUP].other) {
+		r = set_prefixes(dump, err);
+		if (r < 0)
+			return r;
+	}
+	entry.sets = arena_new_array(&dump->arena, CgSetEntry *, all->n);
+	if (!entry.sets)
+		return err_oom(err);
+	for (size_t i = 1; i < all->n; i++)
+		entry.sets[entry.n_sets++] = all->sets[i].entry;
+	r = set_controllers(dump, &entry, err);
+	return r < 0 ? r : dump_image_one(dump, IMG_KIND_CGROUP, 0, &entry.base, err);
 }

@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "ckpt/cgroup.h"
 #include "ckpt/creds.h"
 #include "ckpt/dump-priv.h"
 #include "ckpt/registers.h"
@@ -279,9 +280,10 @@ static int collect_thread(struct dump *dump, struct dump_task *task, struct dump
 	if (r < 0)
 		return r;
 	core->comm = arena_strdup(&dump->arena, stat.comm);
+	if (!core->comm)
+		return err_oom(err);
 	core->has_cg_set = true;
-	core->cg_set = dump->root_cg_set;
-	return core->comm ? 0 : err_oom(err);
+	return cgroup_collect(dump, task, &core->cg_set, err);
 }
 
 int dump_core_collect(struct dump *dump, struct dump_task *task, struct error *err)

@@ -94,6 +94,7 @@ struct dump_ns_info {
 struct dump_file_ids;
 struct dump_shmems;
 struct dump_ghosts;
+struct dump_cgroups;
 
 struct dump {
 	const struct cryo_dump_opts *opts; /* borrowed */
@@ -114,11 +115,14 @@ struct dump {
 	struct dump_file_ids *file_ids;
 	struct dump_shmems *shmems;
 	struct dump_ghosts *ghosts;
-	uint32_t root_cg_set;
+	struct dump_cgroups *cgroups;
+	uint32_t own_cg_set;
 	SeccompFilter **seccomp; /* of all threads */
 	size_t n_seccomp;
 	size_t seccomp_size; /* allocated */
-	void *pipes_seen;    /* tsearch(3) of inode numbers: content is saved */
+	uint32_t tmpfs[256]; /* devices whose files are saved */
+	size_t n_tmpfs;
+	void *pipes_seen; /* tsearch(3) of inode numbers: content is saved */
 	uint32_t last_pages_id;
 	char *page_buffer;
 	struct strv created; /* image files we made, to be removed on failure */

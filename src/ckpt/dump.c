@@ -83,7 +83,7 @@ static int prepare(struct dump *dump, struct error *err)
 	if (r == 0)
 		r = check_tree_first(dump->opts, err);
 	if (r == 0)
-		r = cgroup_collect(dump, err);
+		r = cgroup_prepare(dump, err);
 	if (r == 0)
 		r = dump_pages_prepare(dump, err);
 	if (r == 0)

@@ -279,7 +279,7 @@ int dump_inventory_write(struct dump *dump, struct error *err)
 	inventory.has_ns_per_id = true;
 	inventory.ns_per_id = true;
 	inventory.has_root_cg_set = true;
-	inventory.root_cg_set = dump->root_cg_set;
+	inventory.root_cg_set = dump->own_cg_set;
 	inventory.has_lsmtype = true;
 	inventory.lsmtype = LSMTYPE__NO_LSM;
 	inventory.has_network_lock_method = true;
