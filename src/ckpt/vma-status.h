@@ -20,3 +20,5 @@
 #define VMA_AREA_SHSTK (1u << 15)
 #define VMA_AREA_GUARD (1u << 16)
 #define VMA_AREA_UPROBES (1u << 17)
+#define VMA_EXT_PLUGIN (1u << 27)
+#define VMA_UNSUPPORTED (1u << 31)

@@ -9,5 +9,6 @@
 struct command;
 
 extern const struct command command_help;
+extern const struct command command_restore;
 extern const struct command command_show;
 extern const struct command command_verify;

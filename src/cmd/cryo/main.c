@@ -15,6 +15,7 @@
 
 static const struct command *const commands[] = {
 	&command_help,
+	&command_restore,
 	&command_show,
 	&command_verify,
 	NULL,

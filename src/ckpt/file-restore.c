@@ -1,0 +1,486 @@
+#include "ckpt/file-restore.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/close_range.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/proc.h"
+#include "ckpt/restore-priv.h"
+#include "img/image.h"
+
+#define STAGING_MIN 64
+#define FD_LIMIT (1 << 20)
+
+/* ------------------------------------------------------------------ numbers */
+
+static bool fd_is_used(const struct restore *r, size_t fd)
+{
+	return fd < r->fd_max && (r->fd_used[fd / 8] >> (fd % 8) & 1);
+}
+
+static int fd_mark(struct restore *r, size_t fd, struct error *err)
+{
+	if (fd >= FD_LIMIT)
+		return err_set(err, -EBADMSG, "descriptor %zu is out of range", fd);
+	if (fd >= r->fd_max) {
+		size_t max = (fd | 1023) + 1;
+		uint8_t *used = realloc(r->fd_used, max / 8);
+
+		if (!used)
+			return err_oom(err);
+		memset(used + r->fd_max / 8, 0, (max - r->fd_max) / 8);
+		r->fd_used = used;
+		r->fd_max = max;
+	}
+	r->fd_used[fd / 8] |= (uint8_t)(1 << (fd % 8));
+	return 0;
+}
+
+int fd_stage(struct restore *r, struct error *err)
+{
+	size_t fd = STAGING_MIN;
+	int ret;
+
+	while (fd_is_used(r, fd))
+		fd++;
+	ret = fd_mark(r, fd, err);
+	return ret < 0 ? ret : (int)fd;
+}
+
+int fd_stage_consume(struct restore *r, int fd, struct error *err)
+{
+	cleanup_fd int old = fd;
+	int *own = realloc(r->own_fds, (r->n_own_fds + 1) * sizeof(*own));
+	int staging;
+
+	if (!own)
+		return err_oom(err);
+	r->own_fds = own;
+	staging = fd_stage(r, err);
+	if (staging < 0)
+		return staging;
+	if (dup3(old, staging, O_CLOEXEC) < 0)
+		return err_sys(err, "duplicate descriptor %d to %d", old, staging);
+	own[r->n_own_fds++] = staging;
+	return staging;
+}
+
+void fd_tape_stage(struct tape *tape, uint32_t slot, int staging)
+{
+	uint32_t entry = tape_call(
+		tape, SYS_dup3,
+		TAPE_ARGS(tape_slot(slot), tape_imm((uint64_t)staging), tape_imm(O_CLOEXEC)),
+		"keeping it as descriptor %d", staging);
+
+	tape_expect(tape, entry, PIE_RULE_EQUAL, staging);
+	tape_call(tape, SYS_close, TAPE_ARGS(tape_slot(slot)), "keeping it as descriptor %d",
+		  staging);
+}
+
+/* M's own descriptors, and all that tasks have, are no staging numbers. */
+static int mark_numbers(struct restore *r, struct error *err)
+{
+	cleanup_free int *fds = NULL;
+	size_t n = 0;
+	int ret = proc_fds_of(getpid(), &fds, &n, err);
+
+	for (size_t i = 0; ret >= 0 && i < n; i++)
+		ret = fd_mark(r, (size_t)fds[i], err);
+	for (size_t i = 0; ret >= 0 && i < r->n_tasks; i++)
+		for (size_t j = 0; ret >= 0 && j < r->tasks[i]->n_fds; j++)
+			ret = fd_mark(r, r->tasks[i]->fds[j]->fd, err);
+	return ret;
+}
+
+/* ------------------------------------------------------------------ loading */
+
+static int compare_files(const void *a, const void *b)
+{
+	uint32_t x = ((const struct rfile *)a)->entry->id;
+	uint32_t y = ((const struct rfile *)b)->entry->id;
+
+	return x < y ? -1 : x > y;
+}
+
+struct rfile *files_find(const struct restore *r, uint32_t id)
+{
+	size_t low = 0;
+	size_t high = r->n_files;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (r->files[middle].entry->id < id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < r->n_files && r->files[low].entry->id == id ? &r->files[low] : NULL;
+}
+
+static const FownEntry *file_owner(const FileEntry *e)
+{
+	switch (e->type) {
+	case FD_TYPES__REG:
+		return e->reg ? e->reg->fown : NULL;
+	case FD_TYPES__PIPE:
+		return e->pipe ? e->pipe->fown : NULL;
+	case FD_TYPES__EVENTFD:
+		return e->efd ? e->efd->fown : NULL;
+	default:
+		return NULL;
+	}
+}
+
+int files_load(struct restore *r, struct error *err)
+{
+	FileEntry **entries = NULL;
+	size_t n = 0;
+	int ret = image_read_all(r->opts->images_dir, IMG_KIND_FILES, 0, &r->arena, &entries, &n,
+				 err);
+
+	if (ret < 0)
+		return ret;
+	r->files = calloc(n ? n : 1, sizeof(*r->files));
+	if (!r->files)
+		return err_oom(err);
+	for (size_t i = 0; i < n; i++) {
+		const FownEntry *owner = file_owner(entries[i]);
+
+		r->files[i].entry = entries[i];
+		r->files[i].staging = -1;
+		if (owner && owner->pid)
+			r->owners = true;
+	}
+	r->n_files = n;
+	qsort(r->files, n, sizeof(*r->files), compare_files);
+	ret = ghosts_load(r, err);
+	return ret < 0 ? ret : mark_numbers(r, err);
+}
+
+void files_done(struct restore *r)
+{
+	for (size_t i = 0; i < r->n_own_fds; i++)
+		(void)close(r->own_fds[i]); /* the tree has its own */
+	free(r->own_fds);
+	free(r->fd_used);
+	free(r->files);
+	free(r->extras);
+	free(r->ghosts);
+	for (size_t i = 0; i < r->n_tasks; i++)
+		free(r->tasks[i]->keep);
+}
+
+/* ------------------------------------------------------------------ R opens */
+
+int inherit_find(const struct restore *r, const char *key)
+{
+	for (size_t i = 0; i < r->opts->n_inherit_fds; i++)
+		if (strcmp(r->opts->inherit_fds[i].key, key) == 0)
+			return r->opts->inherit_fds[i].fd;
+	return -1;
+}
+
+int inherit_file(struct restore *r, struct rfile *file, const char *key, struct error *err)
+{
+	int fd = inherit_find(r, key);
+	int copy;
+	int staging;
+
+	if (fd < 0)
+		return 0;
+	copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (copy < 0)
+		return err_sys(err, "descriptor %d, to be inherited as '%s'", fd, key);
+	staging = fd_stage_consume(r, copy, err);
+	if (staging < 0)
+		return staging;
+	file->staging = staging;
+	return 1;
+}
+
+static const char *type_name(FdTypes type)
+{
+	const ProtobufCEnumValue *value =
+		protobuf_c_enum_descriptor_get_value(&fd_types__descriptor, (int)type);
+
+	return value ? value->name : "unknown";
+}
+
+static int file_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err)
+{
+	int ret;
+
+	file->planned = true;
+	switch (file->entry->type) {
+	case FD_TYPES__REG:
+		ret = reg_file_tape(r, tape, file, err);
+		break;
+	case FD_TYPES__PIPE:
+		ret = pipe_tape(r, tape, file, err);
+		break;
+	case FD_TYPES__FIFO:
+		ret = fifo_tape(r, tape, file, err);
+		break;
+	case FD_TYPES__EVENTFD:
+		ret = eventfd_tape(r, tape, file, err);
+		break;
+	default:
+		ret = err_set(err, -EOPNOTSUPP, "files of type %s can't be rebuilt yet",
+			      type_name(file->entry->type));
+	}
+	return ret;
+}
+
+int files_tape(struct restore *r, struct error *err)
+{
+	for (size_t i = 0; i < r->n_tasks; i++) {
+		struct rtask *t = r->tasks[i];
+
+		for (size_t j = 0; j < t->n_fds; j++) {
+			struct rfile *file = files_find(r, t->fds[j]->id);
+			int ret = 0;
+
+			if (!file)
+				ret = err_set(err, -EBADMSG, "no file %u in files.img",
+					      t->fds[j]->id);
+			else if (!file->planned)
+				ret = file_tape(r, r->root->build, file, err);
+			if (ret < 0)
+				return err_wrap(err, ret, "task %u (%s): descriptor %u", t->pid,
+						rtask_comm(t), t->fds[j]->fd);
+		}
+	}
+	return 0;
+}
+
+void files_tape_end(struct restore *r)
+{
+	ghosts_tape_remove(r, r->root->build);
+}
+
+int files_stage_extra(struct restore *r, uint32_t id, uint32_t flags, struct error *err)
+{
+	struct rfile *file = files_find(r, id);
+	struct rextra *extras = NULL;
+	uint32_t slot = 0;
+	int staging;
+	int ret;
+
+	for (size_t i = 0; i < r->n_extras; i++)
+		if (r->extras[i].id == id && r->extras[i].flags == flags)
+			return r->extras[i].staging;
+	if (!file)
+		return err_set(err, -EBADMSG, "no file %u in files.img", id);
+	if (file->entry->type != FD_TYPES__REG || !file->entry->reg)
+		return err_set(err, -EOPNOTSUPP, "mapped files of type %s can't be rebuilt yet",
+			       type_name(file->entry->type));
+	extras = realloc(r->extras, (r->n_extras + 1) * sizeof(*extras));
+	if (!extras)
+		return err_oom(err);
+	r->extras = extras;
+	staging = fd_stage(r, err);
+	if (staging < 0)
+		return staging;
+	ret = reg_file_open(r, r->root->build, file, flags, &slot, err);
+	if (ret < 0)
+		return ret;
+	fd_tape_stage(r->root->build, slot, staging);
+	extras[r->n_extras++] = (struct rextra){ .id = id, .flags = flags, .staging = staging };
+	return staging;
+}
+
+/* ------------------------------------------------------------ each task places */
+
+int fd_keep(struct rtask *t, int staging, struct error *err)
+{
+	uint32_t *keep = NULL;
+
+	for (size_t i = 0; i < t->n_keep; i++)
+		if (t->keep[i] == (uint32_t)staging)
+			return 0;
+	keep = realloc(t->keep, (t->n_keep + 1) * sizeof(*keep));
+	if (!keep)
+		return err_oom(err);
+	t->keep = keep;
+	keep[t->n_keep++] = (uint32_t)staging;
+	return 0;
+}
+
+static int compare_numbers(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a;
+	uint32_t y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Closes all that is neither the task's own nor kept. */
+static int tape_close_rest(struct rtask *t, struct error *err)
+{
+	cleanup_free uint32_t *open = calloc(t->n_fds + t->n_keep + 1, sizeof(*open));
+	uint64_t from = 0;
+	size_t n = 0;
+
+	if (!open)
+		return err_oom(err);
+	for (size_t i = 0; i < t->n_fds; i++)
+		open[n++] = t->fds[i]->fd;
+	for (size_t i = 0; i < t->n_keep; i++)
+		open[n++] = t->keep[i];
+	qsort(open, n, sizeof(*open), compare_numbers);
+	for (size_t i = 0; i < n; i++) {
+		if (i && open[i] == open[i - 1])
+			return err_set(err, -EBADMSG, "task %u (%s): descriptor %u is there twice",
+				       t->pid, rtask_comm(t), open[i]);
+		if (open[i] > from)
+			tape_call(t->build, SYS_close_range,
+				  TAPE_ARGS(tape_imm(from), tape_imm(open[i] - 1u)),
+				  "closing descriptors %" PRIu64 " to %u", from, open[i] - 1);
+		from = (uint64_t)open[i] + 1;
+	}
+	tape_call(t->build, SYS_close_range, TAPE_ARGS(tape_imm(from), tape_imm(~0u)),
+		  "closing descriptors from %" PRIu64 " on", from);
+	return 0;
+}
+
+int fd_stage_folders(struct restore *r, const struct rtask *t, struct error *err)
+{
+	int ret = files_stage_extra(r, t->fs->cwd_id, O_PATH | O_DIRECTORY, err);
+
+	return ret < 0 ? ret : files_stage_extra(r, t->fs->root_id, O_PATH | O_DIRECTORY, err);
+}
+
+/* Root, working folder, file mode mask. */
+static int tape_folders(struct restore *r, struct rtask *t, struct error *err)
+{
+	const struct rfile *root = files_find(r, t->fs->root_id);
+	const struct rfile *cwd = files_find(r, t->fs->cwd_id);
+	int fd;
+
+	if (!root || !root->entry->reg || !cwd || !cwd->entry->reg)
+		return err_set(err, -EBADMSG, "fs-%u.img: root or working folder is no file",
+			       t->pid);
+	if (strcmp(root->entry->reg->name, "/") != 0) {
+		fd = files_stage_extra(r, t->fs->root_id, O_PATH | O_DIRECTORY, err);
+		if (fd < 0)
+			return err_wrap(err, fd, "root folder");
+		tape_call(t->build, SYS_fchdir, TAPE_ARGS(tape_imm((uint64_t)fd)),
+			  "entering root folder '%s'", root->entry->reg->name);
+		tape_call(t->build, SYS_chroot, TAPE_ARGS(tape_at(area_add_string(&r->area, "."))),
+			  "changing root to '%s'", root->entry->reg->name);
+	}
+	fd = files_stage_extra(r, t->fs->cwd_id, O_PATH | O_DIRECTORY, err);
+	if (fd < 0)
+		return err_wrap(err, fd, "working folder");
+	tape_call(t->build, SYS_fchdir, TAPE_ARGS(tape_imm((uint64_t)fd)),
+		  "entering working folder '%s'", cwd->entry->reg->name);
+	if (t->fs->has_umask)
+		tape_call(t->build, SYS_umask, TAPE_ARGS(tape_imm(t->fs->umask)),
+			  "setting the file mode mask");
+	return 0;
+}
+
+int fd_tape_place(struct restore *r, struct rtask *t, struct error *err)
+{
+	int ret = tape_folders(r, t, err);
+
+	if (ret < 0)
+		return err_wrap(err, ret, "task %u (%s)", t->pid, rtask_comm(t));
+	for (size_t i = 0; i < t->n_fds; i++) {
+		const FdinfoEntry *fd = t->fds[i];
+		const struct rfile *file = files_find(r, fd->id);
+		uint32_t entry =
+			tape_call(t->build, SYS_dup3,
+				  TAPE_ARGS(tape_imm((uint64_t)file->staging), tape_imm(fd->fd),
+					    tape_imm(fd->flags & FD_CLOEXEC ? O_CLOEXEC : 0)),
+				  "placing descriptor %u", fd->fd);
+
+		tape_expect(t->build, entry, PIE_RULE_EQUAL, fd->fd);
+	}
+	return tape_close_rest(t, err);
+}
+
+void fd_tape_owners(struct restore *r, struct rtask *t)
+{
+	for (size_t i = 0; r->owners && i < t->n_fds; i++) {
+		struct rfile *file = files_find(r, t->fds[i]->id);
+		const FownEntry *owner = file_owner(file->entry);
+		struct f_owner_ex ex;
+
+		if (!owner || file->owner_set_by || (!owner->pid && !owner->signum))
+			continue;
+		file->owner_set_by = t;
+		if (owner->signum)
+			tape_call(t->become, SYS_fcntl,
+				  TAPE_ARGS(tape_imm(t->fds[i]->fd), tape_imm(F_SETSIG),
+					    tape_imm(owner->signum)),
+				  "signal of descriptor %u", t->fds[i]->fd);
+		if (!owner->pid)
+			continue;
+		ex.type = (__typeof__(ex.type))owner->pid_type;
+		ex.pid = (pid_t)owner->pid;
+		/* Signals are sent with the ids of him who set the owner. */
+		tape_call(t->become, SYS_setresuid,
+			  TAPE_ARGS(tape_imm(owner->uid), tape_imm(owner->euid), tape_imm(~0u)),
+			  "owner of descriptor %u", t->fds[i]->fd);
+		tape_call(t->become, SYS_fcntl,
+			  TAPE_ARGS(tape_imm(t->fds[i]->fd), tape_imm(F_SETOWN_EX),
+				    tape_at(area_add(&r->area, &ex, sizeof(ex)))),
+			  "owner of descriptor %u", t->fds[i]->fd);
+		tape_call(t->become, SYS_setresuid,
+			  TAPE_ARGS(tape_imm(getuid()), tape_imm(geteuid()), tape_imm(~0u)),
+			  "owner of descriptor %u", t->fds[i]->fd);
+	}
+}
+
+void fd_tape_drop(struct rtask *t)
+{
+	for (size_t i = 0; i < t->n_keep; i++)
+		tape_call(t->become, SYS_close, TAPE_ARGS(tape_imm(t->keep[i])),
+			  "closing descriptor %u", t->keep[i]);
+}
+
+/* ------------------------------------------------------------------- checks */
+
+static int check_file(const struct restore *r, const struct rfile *file, struct error *err)
+{
+	const RegFileEntry *reg = file->entry->reg;
+	const struct stat *st = (const struct stat *)((const char *)r->live + file->stat_at);
+
+	if (reg->has_mode && (st->st_mode & S_IFMT) != (reg->mode & S_IFMT))
+		return err_set(err, -EBADMSG, "file '%s' is of another kind than at the dump",
+			       reg->name);
+	if (!reg->has_size || !S_ISREG(st->st_mode) || (uint64_t)st->st_size == reg->size)
+		return 0;
+	if (!file->mapped && (reg->flags & O_ACCMODE) != O_RDONLY) {
+		log_warn("file '%s' has %jd bytes now, %" PRIu64
+			 " at the dump: it goes on as it is",
+			 reg->name, (intmax_t)st->st_size, reg->size);
+		return 0;
+	}
+	err_set(err, -EBADMSG, "file '%s' has %jd bytes now, %" PRIu64 " at the dump", reg->name,
+		(intmax_t)st->st_size, reg->size);
+	err_hint(err, "restore the file as it was, or dump the process anew");
+	return -EBADMSG;
+}
+
+int files_check(const struct restore *r, struct error *err)
+{
+	for (size_t i = 0; i < r->n_files; i++) {
+		int ret = r->files[i].stat_at ? check_file(r, &r->files[i], err) : 0;
+
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}

@@ -1,0 +1,97 @@
+/*
+ * file-restore: open files of a tree that is being rebuilt.
+ *
+ * One struct rfile for each record of files.img. R opens each once; from then
+ * on it is the descriptor with number `staging` in R and all its descendants
+ * until they close it.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "img/pb/fdinfo.pb-c.h"
+
+struct error;
+struct restore;
+struct rtask;
+struct tape;
+
+struct rfile {
+	FileEntry *entry;
+	int staging;	  /* -1: nobody holds it */
+	bool planned;	  /* R's tape has it */
+	bool mapped;	  /* some task maps it or runs it */
+	uint64_t stat_at; /* area: struct stat taken after opening; 0: none */
+	const struct rtask *owner_set_by;
+	uint32_t ghost; /* id of its content in the images; 0: it has a name */
+};
+
+/* The same record opened for another purpose, with flags of its own. */
+struct rextra {
+	uint32_t id;
+	uint32_t flags;
+	int staging;
+};
+
+/* A file without a name, of which the images carry the content. */
+struct rghost {
+	uint32_t id;	  /* of ghost-file-ID.img */
+	const char *path; /* where it is made and removed again; NULL until then */
+};
+
+/* Reads files.img and all that belongs to it. */
+int files_load(struct restore *r, struct error *err);
+void files_done(struct restore *r);
+struct rfile *files_find(const struct restore *r, uint32_t id);
+
+/* A number that neither a task nor M uses. Negative errno: there is none. */
+int fd_stage(struct restore *r, struct error *err);
+
+/* Moves a descriptor of M's to a staging number, where the tree inherits it; returns the
+ * number. The descriptor is consumed. */
+int fd_stage_consume(struct restore *r, int fd, struct error *err);
+
+/* R's tape: the descriptor that `slot` returned becomes number `staging`. */
+void fd_tape_stage(struct tape *tape, uint32_t slot, int staging);
+
+/* R's tape: all files the tasks hold are opened. */
+int files_tape(struct restore *r, struct error *err);
+/* ... and once no further one will be opened. */
+void files_tape_end(struct restore *r);
+
+/* The staging number of a file opened once more with these flags (R's tape). */
+int files_stage_extra(struct restore *r, uint32_t id, uint32_t flags, struct error *err);
+
+/* A descriptor that the become tape of `t` needs, and closes at its end. */
+int fd_keep(struct rtask *t, int staging, struct error *err);
+
+/* R's tape opens the folders of that task. */
+int fd_stage_folders(struct restore *r, const struct rtask *t, struct error *err);
+
+/* A task's build tape: its folders, its descriptors in place, all others closed. */
+int fd_tape_place(struct restore *r, struct rtask *t, struct error *err);
+/* Its become tape: owners of its files; closes what was kept. */
+void fd_tape_owners(struct restore *r, struct rtask *t);
+void fd_tape_drop(struct rtask *t);
+
+/* When all is built and nothing released: are the files those that were dumped? */
+int files_check(const struct restore *r, struct error *err);
+
+/* Kinds: each writes to R's tape what makes file->staging. Called once a file. */
+int reg_file_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
+int pipe_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
+int fifo_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
+int eventfd_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
+
+/* A record of files.img opened by its path; returns the entry whose result is the descriptor. */
+int reg_file_open(struct restore *r, struct tape *tape, struct rfile *file, uint32_t flags,
+		  uint32_t *ret_slot, struct error *err);
+int ghosts_load(struct restore *r, struct error *err);
+void ghosts_tape_remove(struct restore *r, struct tape *tape);
+
+/* The descriptor handed over for that key, or -1. */
+int inherit_find(const struct restore *r, const char *key);
+/* Uses it for the file: 1 if there is one, 0 if not. */
+int inherit_file(struct restore *r, struct rfile *file, const char *key, struct error *err);

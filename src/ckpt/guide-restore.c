@@ -1,0 +1,200 @@
+/*
+ * guide-restore: tasks that M leads out of the area by ptrace.
+ *
+ * Two kinds of tasks can't go alone: one with seccomp filters, which may
+ * forbid what the last steps need, and one that must be found stopped at the
+ * very place where it was dumped. M seizes them before their filters are
+ * installed (seccomp is suspended for a tracer that asks) and, after the
+ * release, watches their system calls up to the last one of the return stub.
+ * There it sets the final registers and lets go.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "ckpt/regs-restore.h"
+#include "ckpt/restore-priv.h"
+
+#ifndef PTRACE_O_SUSPEND_SECCOMP
+#define PTRACE_O_SUSPEND_SECCOMP (1 << 21)
+#endif
+
+#define STOPS_MAX 10000 /* between the release and the stub's end there are about 20 */
+
+/* Ptrace wants the pid that M knows; the task has read its own from M's /proc. */
+static int find_host_pid(const struct restore *r, struct rtask *t, struct error *err)
+{
+	long pid = (long)t->pid;
+
+	if (t->host_pid)
+		return 0;
+	if (t->host_pid_at)
+		pid = strtol((const char *)r->live + t->host_pid_at, NULL, 10);
+	if (pid <= 0)
+		return err_set(err, -ESRCH, "task %u (%s): no process id in our namespace", t->pid,
+			       rtask_comm(t));
+	t->host_pid = (pid_t)pid;
+	return 0;
+}
+
+int guide_seize(struct restore *r, struct error *err)
+{
+	for (size_t i = 0; i < r->n_tasks; i++) {
+		struct rtask *t = r->tasks[i];
+		unsigned long options = PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD;
+		int ret;
+
+		if (!t->guided)
+			continue;
+		ret = find_host_pid(r, t, err);
+		if (ret < 0)
+			return ret;
+		if (seccomp_wanted(t))
+			options |= PTRACE_O_SUSPEND_SECCOMP;
+		if (ptrace(PTRACE_SEIZE, t->host_pid, NULL, options) < 0)
+			return err_sys(err, "task %u (%s): seize it, to suspend its filters",
+				       t->pid, rtask_comm(t));
+	}
+	return 0;
+}
+
+static int wait_stop(const struct rtask *t, int *ret_status, struct error *err)
+{
+	pid_t pid;
+
+	do
+		pid = waitpid(t->host_pid, ret_status, __WALL);
+	while (pid < 0 && errno == EINTR);
+	if (pid < 0)
+		return err_sys(err, "task %u (%s): wait for its stop", t->pid, rtask_comm(t));
+	if (!WIFSTOPPED(*ret_status))
+		return err_set(err, -ESRCH, "task %u (%s) died while it was released", t->pid,
+			       rtask_comm(t));
+	return 0;
+}
+
+static bool is_event(int status)
+{
+	return status >> 16 == PTRACE_EVENT_STOP;
+}
+
+/* At the last call of the stub: everything that it would still do. */
+static int set_final(const struct rtask *t, const struct user_regs_struct *now, struct error *err)
+{
+	struct user_regs_struct regs = *now;
+	const struct frame_context *c = t->final;
+
+	regs.rax = c->ax;
+	regs.rdi = c->di;
+	regs.rsi = c->si;
+	regs.rdx = c->dx;
+	regs.r10 = c->r10;
+	regs.rcx = c->cx;
+	regs.r11 = c->r11;
+	regs.rip = c->ip;
+	regs.orig_rax = ~0ull; /* no call to restart */
+	if (ptrace(PTRACE_SETREGS, t->host_pid, NULL, &regs) < 0)
+		return err_sys(err, "task %u (%s): set registers", t->pid, rtask_comm(t));
+	return 0;
+}
+
+static int resume(const struct rtask *t, int how, int signal, struct error *err)
+{
+	if (ptrace(how, t->host_pid, NULL, (void *)(intptr_t)signal) < 0)
+		return err_sys(err, "task %u (%s): resume", t->pid, rtask_comm(t));
+	return 0;
+}
+
+/* From system call to system call until the stub's last one is done. */
+static int lead_out(const struct rtask *t, struct error *err)
+{
+	int signal = 0;
+
+	for (int i = 0; i < STOPS_MAX; i++) {
+		struct user_regs_struct regs;
+		int status = 0;
+		int ret = resume(t, PTRACE_SYSCALL, signal, err);
+
+		if (ret >= 0)
+			ret = wait_stop(t, &status, err);
+		if (ret < 0)
+			return ret;
+		signal = 0;
+		if (WSTOPSIG(status) != (SIGTRAP | 0x80)) {
+			if (!is_event(status))
+				signal = WSTOPSIG(status);
+			continue;
+		}
+		if (ptrace(PTRACE_GETREGS, t->host_pid, NULL, &regs) < 0)
+			return err_sys(err, "task %u (%s): read registers", t->pid, rtask_comm(t));
+		if (regs.orig_rax == SYS_rt_sigprocmask && (int64_t)regs.rax != -ENOSYS &&
+		    regs.rip >= t->stub && regs.rip < t->stub + t->stub_size)
+			return set_final(t, &regs, err);
+	}
+	return err_set(err, -EPROTO, "task %u (%s) does not leave its return stub", t->pid,
+		       rtask_comm(t));
+}
+
+/* Stops for good before it has run one instruction of its program. */
+static int leave_stopped(const struct rtask *t, struct error *err)
+{
+	int signal = 0;
+	int ret;
+
+	if (kill(t->host_pid, SIGSTOP) < 0)
+		return err_sys(err, "task %u (%s): stop it", t->pid, rtask_comm(t));
+	for (;;) {
+		int status = 0;
+
+		ret = resume(t, PTRACE_CONT, signal, err);
+		if (ret >= 0)
+			ret = wait_stop(t, &status, err);
+		if (ret < 0)
+			return ret;
+		if (is_event(status) && WSTOPSIG(status) == SIGSTOP)
+			return 0;
+		signal = is_event(status) ? 0 : WSTOPSIG(status);
+	}
+}
+
+int guide_release(struct restore *r, struct error *err)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < r->n_tasks; i++) {
+		struct rtask *t = r->tasks[i];
+		int status = 0;
+
+		if (!t->guided)
+			continue;
+		if (ptrace(PTRACE_INTERRUPT, t->host_pid, NULL, NULL) < 0)
+			return err_sys(err, "task %u (%s): interrupt", t->pid, rtask_comm(t));
+		ret = wait_stop(t, &status, err);
+		if (ret < 0)
+			return ret;
+	}
+	launch_store(r, r->words.released);
+	/* From here on the tree lives; what fails now is a task's own death. */
+	for (size_t i = 0; i < r->n_tasks; i++) {
+		const struct rtask *t = r->tasks[i];
+		struct error own = ERROR_INIT;
+
+		if (!t->guided)
+			continue;
+		ret = lead_out(t, &own);
+		if (ret >= 0 && (t->kind == RTASK_STOPPED || r->opts->stopped))
+			ret = leave_stopped(t, &own);
+		if (ret < 0)
+			log_warn("%s", own.text);
+		if (ptrace(PTRACE_DETACH, t->host_pid, NULL, NULL) < 0 && errno != ESRCH)
+			log_warn("task %u (%s): can't let go of it", t->pid, rtask_comm(t));
+	}
+	return 0;
+}

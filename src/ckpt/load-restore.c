@@ -1,0 +1,273 @@
+/*
+ * load-restore: from image files to the records that planning works on.
+ *
+ * All that can be found wrong or unsupported here is refused here: nothing
+ * was made yet.
+ */
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "ckpt/file-restore.h"
+#include "ckpt/restore-priv.h"
+#include "img/image.h"
+
+#define PID_LIMIT 4194304 /* the kernel's PID_MAX_LIMIT on 64 bits */
+
+const char *rtask_comm(const struct rtask *t)
+{
+	if (t->core && t->core->tc && t->core->tc->comm && *t->core->tc->comm)
+		return t->core->tc->comm;
+	return t->kind == RTASK_LEADER || t->kind == RTASK_CARRIER ? "helper" : "?";
+}
+
+struct rtask *restore_find_task(const struct restore *r, uint32_t pid)
+{
+	for (size_t i = 0; pid && i < r->n_tasks; i++)
+		if (r->tasks[i]->pid == pid)
+			return r->tasks[i];
+	return NULL;
+}
+
+struct rtask *restore_add_task(struct restore *r, enum rtask_kind kind, uint32_t pid)
+{
+	struct rtask *t = arena_new(&r->arena, struct rtask);
+	struct rtask **tasks = NULL;
+
+	if (!t)
+		return NULL;
+	t->kind = kind;
+	t->pid = pid;
+	tasks = realloc(r->tasks, (r->n_tasks + 1) * sizeof(*tasks));
+	if (!tasks)
+		return NULL;
+	tasks[r->n_tasks++] = t;
+	r->tasks = tasks;
+	return t;
+}
+
+static int load_inventory(struct restore *r, struct error *err)
+{
+	int ret = image_read_one(r->opts->images_dir, IMG_KIND_INVENTORY, 0, &r->arena,
+				 &r->inventory, err);
+
+	if (ret < 0)
+		return ret;
+	if (r->inventory->img_version < 1 || r->inventory->img_version > 2)
+		return err_set(err, -EOPNOTSUPP, "inventory.img: image version %u is not known",
+			       r->inventory->img_version);
+	if (!r->inventory->root_ids)
+		return err_set(err, -EBADMSG, "inventory.img: no namespaces of the root task");
+	if (!r->inventory->has_fdinfo_per_id || !r->inventory->fdinfo_per_id ||
+	    !r->inventory->has_ns_per_id || !r->inventory->ns_per_id)
+		return err_set(err, -EOPNOTSUPP,
+			       "inventory.img: files written by a CRIU older than 2.0");
+	if (r->inventory->has_lsmtype && r->inventory->lsmtype != LSMTYPE__NO_LSM)
+		return err_set(err, -EOPNOTSUPP,
+			       "the tasks were confined by a security module (%s)",
+			       r->inventory->lsmtype == LSMTYPE__SELINUX ? "SELinux" : "AppArmor");
+	return 0;
+}
+
+static int load_kind(struct rtask *t, struct error *err)
+{
+	const TaskCoreEntry *tc = t->core->tc;
+
+	if (t->core->mtype != CORE_ENTRY__MARCH__X86_64)
+		return err_set(err, -EOPNOTSUPP, "core-%u.img: not made on x86-64", t->pid);
+	if (!tc)
+		return err_set(err, -EBADMSG, "core-%u.img: no task record", t->pid);
+	switch (tc->task_state) {
+	case RTASK_STATE_ALIVE:
+		t->kind = RTASK_ALIVE;
+		break;
+	case RTASK_STATE_STOPPED:
+		t->kind = RTASK_STOPPED;
+		break;
+	case RTASK_STATE_DEAD:
+	case RTASK_STATE_ZOMBIE:
+		t->kind = RTASK_ZOMBIE;
+		break;
+	default:
+		return err_set(err, -EBADMSG, "core-%u.img: task state %u is not known", t->pid,
+			       tc->task_state);
+	}
+	return 0;
+}
+
+/* What of one task this engine can't rebuild yet. */
+static int check_task(const struct rtask *t, struct error *err)
+{
+	const ThreadInfoX86 *info = t->core->thread_info;
+
+	if (!info || !info->gpregs || !info->fpregs || !t->core->thread_core)
+		return err_set(err, -EBADMSG, "core-%u.img: no registers or no thread record",
+			       t->pid);
+	if (info->gpregs->has_mode && info->gpregs->mode == USER_X86_REGS_MODE__COMPAT)
+		return err_set(err, -EOPNOTSUPP, "task %u (%s) is a 32-bit program", t->pid,
+			       rtask_comm(t));
+	for (size_t i = 0; i < info->n_tls; i++)
+		if (!info->tls[i]->seg_not_present)
+			return err_set(err, -EOPNOTSUPP, "task %u (%s) has GDT segments of its own",
+				       t->pid, rtask_comm(t));
+	return 0;
+}
+
+static int load_fds(struct restore *r, struct rtask *t, struct error *err)
+{
+	int ret = image_read_all(r->opts->images_dir, IMG_KIND_FDINFO, t->ids->files_id, &r->arena,
+				 &t->fds, &t->n_fds, err);
+
+	if (ret == -ENOENT) {
+		t->n_fds = 0;
+		ret = 0;
+	}
+	return ret;
+}
+
+static int load_living(struct restore *r, struct rtask *t, struct error *err)
+{
+	int dir = r->opts->images_dir;
+	int ret;
+
+	t->ids = t->core->ids;
+	if (!t->ids) {
+		ret = image_read_one(dir, IMG_KIND_IDS, t->pid, &r->arena, &t->ids, err);
+		if (ret < 0)
+			return ret;
+	}
+	ret = check_task(t, err);
+	if (ret < 0)
+		return ret;
+	ret = image_read_one(dir, IMG_KIND_MM, t->pid, &r->arena, &t->mm, err);
+	if (ret < 0)
+		return ret;
+	ret = image_read_one(dir, IMG_KIND_FS, t->pid, &r->arena, &t->fs, err);
+	if (ret < 0)
+		return ret;
+	return load_fds(r, t, err);
+}
+
+static int load_task(struct restore *r, const PstreeEntry *entry, struct error *err)
+{
+	struct rtask *t = NULL;
+	int ret;
+
+	if (entry->pid == 0 || entry->pid > PID_LIMIT || entry->sid > PID_LIMIT ||
+	    entry->pgid > PID_LIMIT)
+		return err_set(err, -EBADMSG, "pstree.img: process id %u is out of range",
+			       entry->pid);
+	if (restore_find_task(r, entry->pid))
+		return err_set(err, -EBADMSG, "pstree.img: process %u is there twice", entry->pid);
+	if (r->n_tasks >= RESTORE_TASKS_MAX)
+		return err_set(err, -EBADMSG, "pstree.img: more than %d tasks", RESTORE_TASKS_MAX);
+
+	t = restore_add_task(r, RTASK_ALIVE, entry->pid);
+	if (!t)
+		return err_oom(err);
+	t->pgid = entry->pgid;
+	t->sid = entry->sid;
+	ret = image_read_one(r->opts->images_dir, IMG_KIND_CORE, t->pid, &r->arena, &t->core, err);
+	if (ret < 0)
+		return ret;
+	ret = load_kind(t, err);
+	if (ret < 0)
+		return ret;
+	if (entry->n_threads > 1)
+		return err_set(err, -EOPNOTSUPP, "task %u (%s) has %zu threads", t->pid,
+			       rtask_comm(t), entry->n_threads);
+	if (entry->ppid) {
+		t->parent = restore_find_task(r, entry->ppid);
+		if (!t->parent || !rtask_lives(t->parent))
+			return err_set(err, -EBADMSG, "pstree.img: process %u has no parent %u",
+				       t->pid, entry->ppid);
+	} else if (r->root) {
+		return err_set(err, -EBADMSG, "pstree.img: two roots, %u and %u", r->root->pid,
+			       t->pid);
+	} else {
+		r->root = t;
+	}
+	return rtask_lives(t) ? load_living(r, t, err) : 0;
+}
+
+/* Tasks that share what this engine gives each its own of. */
+static int check_sharing(const struct restore *r, struct error *err)
+{
+	for (size_t i = 0; i < r->n_tasks; i++) {
+		const TaskKobjIdsEntry *a = r->tasks[i]->ids;
+
+		for (size_t j = 0; a && j < i; j++) {
+			const TaskKobjIdsEntry *b = r->tasks[j]->ids;
+			const char *what = NULL;
+
+			if (!b)
+				continue;
+			if (a->vm_id == b->vm_id)
+				what = "memory";
+			else if (a->files_id == b->files_id)
+				what = "descriptor table";
+			else if (a->fs_id == b->fs_id)
+				what = "working folder";
+			else if (a->sighand_id == b->sighand_id)
+				what = "signal handlers";
+			if (what)
+				return err_set(err, -EOPNOTSUPP, "tasks %u and %u share their %s",
+					       r->tasks[j]->pid, r->tasks[i]->pid, what);
+		}
+	}
+	return 0;
+}
+
+static int load_tree(struct restore *r, struct error *err)
+{
+	PstreeEntry **entries = NULL;
+	size_t n = 0;
+	int ret = image_read_all(r->opts->images_dir, IMG_KIND_PSTREE, 0, &r->arena, &entries, &n,
+				 err);
+
+	if (ret < 0)
+		return ret;
+	for (size_t i = 0; i < n; i++) {
+		ret = load_task(r, entries[i], err);
+		if (ret < 0)
+			return ret;
+	}
+	if (!r->root || !rtask_lives(r->root))
+		return err_set(err, -EBADMSG, "pstree.img: no living root task");
+	r->n_image_tasks = r->n_tasks;
+	return check_sharing(r, err);
+}
+
+static int load_seccomp(struct restore *r, struct error *err)
+{
+	int ret = image_read_one(r->opts->images_dir, IMG_KIND_SECCOMP, 0, &r->arena, &r->seccomp,
+				 err);
+
+	if (ret != -ENOENT)
+		return ret;
+	r->seccomp = NULL; /* no task has filters; cred-restore refuses if one says so */
+	return 0;
+}
+
+int restore_load(struct restore *r, struct error *err)
+{
+	int ret;
+
+	arena_init(&r->arena, ARENA_LIMIT);
+	ret = load_inventory(r, err);
+	if (ret < 0)
+		return ret;
+	ret = load_tree(r, err);
+	if (ret < 0)
+		return ret;
+	ret = load_seccomp(r, err);
+	if (ret < 0)
+		return ret;
+	ret = files_load(r, err);
+	if (ret < 0)
+		return ret;
+	log_debug("%zu tasks, %zu files read from the images", r->n_tasks, r->n_files);
+	return 0;
+}

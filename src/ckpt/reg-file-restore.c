@@ -1,0 +1,262 @@
+/*
+ * reg-file-restore: files opened by a path: regular ones, folders, devices.
+ *
+ * A file that had no name any more (a ghost) is made again under its old name,
+ * or a similar one if that is taken, filled from ghost-file-ID.img, opened as
+ * often as needed and removed before any task is made.
+ */
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/path.h"
+#include "ckpt/file-restore.h"
+#include "ckpt/restore-priv.h"
+#include "img/image.h"
+#include "img/pb/ghost-file.pb-c.h"
+#include "img/pb/remap-file-path.pb-c.h"
+
+/* Not status flags, or of no use for an existing file. */
+#define OPEN_ONCE_FLAGS (O_CREAT | O_EXCL | O_TRUNC | O_NOCTTY | O_CLOEXEC)
+
+int ghosts_load(struct restore *r, struct error *err)
+{
+	RemapFilePathEntry **remaps = NULL;
+	size_t n = 0;
+	int ret = image_read_all(r->opts->images_dir, IMG_KIND_REMAP_FPATH, 0, &r->arena, &remaps,
+				 &n, NULL);
+
+	if (ret == -ENOENT)
+		return 0;
+	if (ret < 0)
+		return image_read_all(r->opts->images_dir, IMG_KIND_REMAP_FPATH, 0, &r->arena,
+				      &remaps, &n, err); /* tell it */
+	r->ghosts = calloc(n ? n : 1, sizeof(*r->ghosts));
+	if (!r->ghosts)
+		return err_oom(err);
+	for (size_t i = 0; i < n; i++) {
+		struct rfile *file = files_find(r, remaps[i]->orig_id);
+		size_t g = 0;
+
+		if (!file || !file->entry->reg)
+			return err_set(err, -EBADMSG, "remap-fpath.img: file %u is unknown",
+				       remaps[i]->orig_id);
+		if (remaps[i]->remap_type != REMAP_TYPE__GHOST)
+			return err_set(err, -EOPNOTSUPP,
+				       "file '%s': renamed or process files can't be rebuilt yet",
+				       file->entry->reg->name);
+		while (g < r->n_ghosts && r->ghosts[g].id != remaps[i]->remap_id)
+			g++;
+		if (g == r->n_ghosts)
+			r->ghosts[r->n_ghosts++].id = remaps[i]->remap_id;
+		file->ghost = remaps[i]->remap_id;
+	}
+	return 0;
+}
+
+/* Does the tree's root have that path now? */
+static bool path_taken(const struct restore *r, const char *path)
+{
+	cleanup_fd int root =
+		open(r->opts->root ? r->opts->root : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	cleanup_fd int fd = -EBADF;
+
+	if (root < 0)
+		return false;
+	fd = path_open_in_root(root, path, O_PATH | O_NOFOLLOW, 0, NULL);
+	return fd >= 0;
+}
+
+/* The image's bytes from here to its end, or its chunks, into the new file. */
+static int tape_fill(struct restore *r, struct tape *tape, uint32_t slot, struct image *image,
+		     const GhostFileEntry *ghost, const char *path, struct error *err)
+{
+	bool chunks = ghost->has_chunks && ghost->chunks;
+	uint64_t left = image_left(image);
+	GhostChunkEntry *chunk = NULL;
+	int source;
+	int ret;
+
+	if (!chunks && left == 0)
+		return 0;
+	source = openat(r->opts->images_dir, image->name, O_RDONLY | O_CLOEXEC);
+	if (source < 0)
+		return err_sys(err, "open '%s'", image->name);
+	source = fd_stage_consume(r, source, err);
+	if (source < 0)
+		return source;
+	if (chunks)
+		tape_call(tape, SYS_ftruncate, TAPE_ARGS(tape_slot(slot), tape_imm(ghost->size)),
+			  "size of deleted file '%s'", path);
+	for (;;) {
+		uint64_t at = image->size - image_left(image);
+		uint64_t length = left;
+		uint64_t offset;
+		uint32_t entry;
+
+		if (chunks) {
+			ret = image_read(image, &r->arena, &chunk, err);
+			if (ret <= 0)
+				return ret;
+			at = image->size - image_left(image);
+			length = chunk->len;
+			if (length > image_left(image) || chunk->off > INT64_MAX - length)
+				return err_set(err, -EBADMSG, "%s: chunk beyond the end",
+					       image->name);
+			tape_call(tape, SYS_lseek,
+				  TAPE_ARGS(tape_slot(slot), tape_imm(chunk->off),
+					    tape_imm(SEEK_SET)),
+				  "content of deleted file '%s'", path);
+		}
+		if (length > 0x7ffff000)
+			return err_set(err, -EOPNOTSUPP, "%s: deleted file of over 2 GiB",
+				       image->name);
+		offset = area_add(&r->area, &at, sizeof(at));
+		entry = tape_call(tape, SYS_sendfile,
+				  TAPE_ARGS(tape_slot(slot), tape_imm((uint64_t)source),
+					    tape_at(offset), tape_imm(length)),
+				  "content of deleted file '%s'", path);
+		tape_expect(tape, entry, PIE_RULE_EQUAL, (int64_t)length);
+		if (!chunks)
+			return 0;
+		ret = image_skip_raw(image, length, err);
+		if (ret < 0)
+			return ret;
+	}
+}
+
+static int tape_make_ghost(struct restore *r, struct tape *tape, struct rghost *ghost,
+			   const char *name, struct error *err)
+{
+	cleanup_image struct image image = IMAGE_INIT;
+	GhostFileEntry *entry = NULL;
+	uint32_t slot;
+	uint64_t path;
+	int ret = image_open(&image, r->opts->images_dir, IMG_KIND_GHOST_FILE, ghost->id, err);
+
+	if (ret >= 0)
+		ret = image_read(&image, &r->arena, &entry, err);
+	if (ret == 0)
+		ret = err_set(err, -EBADMSG, "%s: empty", image.name);
+	if (ret < 0)
+		return ret;
+	if (!S_ISREG(entry->mode) && !S_ISFIFO(entry->mode) && !S_ISCHR(entry->mode))
+		return err_set(err, -EOPNOTSUPP,
+			       "file '%s': deleted folders and the like can't be rebuilt yet",
+			       name);
+
+	ghost->path = path_taken(r, name) ? arena_printf(&r->arena, "%s.cryo-%x", name, ghost->id)
+					  : arena_strdup(&r->arena, name);
+	if (!ghost->path)
+		return err_oom(err);
+	path = area_add_string(&r->area, ghost->path);
+	tape_call(tape, SYS_mknodat,
+		  TAPE_ARGS(tape_imm((uint64_t)AT_FDCWD), tape_at(path),
+			    tape_imm((entry->mode & S_IFMT) | 0600),
+			    tape_imm(entry->has_rdev ? entry->rdev : 0)),
+		  "making deleted file '%s' again", ghost->path);
+	if (S_ISREG(entry->mode)) {
+		slot = tape_call(tape, SYS_openat,
+				 TAPE_ARGS(tape_imm((uint64_t)AT_FDCWD), tape_at(path),
+					   tape_imm(O_WRONLY | O_NOFOLLOW)),
+				 "open '%s'", ghost->path);
+		ret = tape_fill(r, tape, slot, &image, entry, ghost->path, err);
+		if (ret < 0)
+			return ret;
+		tape_call(tape, SYS_close, TAPE_ARGS(tape_slot(slot)), "close '%s'", ghost->path);
+	}
+	tape_call(tape, SYS_fchownat,
+		  TAPE_ARGS(tape_imm((uint64_t)AT_FDCWD), tape_at(path), tape_imm(entry->uid),
+			    tape_imm(entry->gid), tape_imm(AT_SYMLINK_NOFOLLOW)),
+		  "owner of '%s'", ghost->path);
+	tape_call(tape, SYS_fchmodat,
+		  TAPE_ARGS(tape_imm((uint64_t)AT_FDCWD), tape_at(path),
+			    tape_imm(entry->mode & 07777)),
+		  "mode of '%s'", ghost->path);
+	return 0;
+}
+
+void ghosts_tape_remove(struct restore *r, struct tape *tape)
+{
+	for (size_t i = 0; i < r->n_ghosts; i++)
+		if (r->ghosts[i].path)
+			tape_call(tape, SYS_unlinkat,
+				  TAPE_ARGS(tape_imm((uint64_t)AT_FDCWD),
+					    tape_at(area_add_string(&r->area, r->ghosts[i].path))),
+				  "removing '%s' again", r->ghosts[i].path);
+}
+
+int reg_file_open(struct restore *r, struct tape *tape, struct rfile *file, uint32_t flags,
+		  uint32_t *ret_slot, struct error *err)
+{
+	const RegFileEntry *reg = file->entry->reg;
+	const char *path = reg->name;
+
+	if (path[0] != '/')
+		return err_set(err, -EBADMSG, "path '%s' is not absolute", path);
+	for (size_t i = 0; file->ghost && i < r->n_ghosts; i++) {
+		struct rghost *ghost = &r->ghosts[i];
+		int ret = 0;
+
+		if (ghost->id != file->ghost)
+			continue;
+		if (!ghost->path)
+			ret = tape_make_ghost(r, tape, ghost, path, err);
+		if (ret < 0)
+			return ret;
+		path = ghost->path;
+	}
+	*ret_slot = tape_call(tape, SYS_openat,
+			      TAPE_ARGS(tape_imm((uint64_t)AT_FDCWD),
+					tape_at(area_add_string(&r->area, path)),
+					tape_imm((flags & ~(uint32_t)OPEN_ONCE_FLAGS) | O_NOCTTY)),
+			      "open '%s'", path);
+	if (!file->stat_at && !(flags & O_PATH) && (reg->has_size || reg->has_mode)) {
+		file->stat_at = area_alloc(&r->area, sizeof(struct stat), 8);
+		tape_call(tape, SYS_fstat, TAPE_ARGS(tape_slot(*ret_slot), tape_at(file->stat_at)),
+			  "look at '%s'", path);
+	}
+	return 0;
+}
+
+int reg_file_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err)
+{
+	const RegFileEntry *reg = file->entry->reg;
+	uint32_t slot = 0;
+	int ret;
+
+	if (!reg)
+		return err_set(err, -EBADMSG, "files.img: file %u has no record", file->entry->id);
+	ret = inherit_file(r, file, reg->ext || reg->name[0] != '/' ? reg->name : reg->name + 1,
+			   err);
+	if (ret)
+		return ret < 0 ? ret : 0;
+	if (reg->ext)
+		return err_set(
+			err, -EINVAL,
+			"external file '%s': no descriptor was handed over for it (--inherit-fd)",
+			reg->name);
+	ret = reg_file_open(r, tape, file, reg->flags, &slot, err);
+	if (ret < 0)
+		return ret;
+	file->staging = fd_stage(r, err);
+	if (file->staging < 0)
+		return file->staging;
+	if (reg->pos && !(reg->flags & O_PATH)) {
+		uint32_t entry = tape_call(
+			tape, SYS_lseek,
+			TAPE_ARGS(tape_slot(slot), tape_imm(reg->pos), tape_imm(SEEK_SET)),
+			"position %" PRIu64 " of '%s'", reg->pos, reg->name);
+
+		tape_expect(tape, entry, PIE_RULE_EQUAL, (int64_t)reg->pos);
+	}
+	fd_tape_stage(tape, slot, file->staging);
+	return 0;
+}

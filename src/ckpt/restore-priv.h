@@ -1,0 +1,254 @@
+/*
+ * restore-priv: what the restore half of the engine knows while it plans.
+ *
+ * M, the calling process, reads all images, plans all tapes, makes the root
+ * task R and releases the tree. One area (trace/area.h) holds every tape; it
+ * is mapped shared in M, at an address that is free in M and in the final
+ * layout of every task, before R is made. So all tasks inherit it where it is,
+ * and addresses in it are known while planning: restore_addr().
+ *
+ * Each task plays two tapes, one after the other:
+ *	build	still in M's memory image: children, sessions, groups, files
+ *	become	M's memory is unmapped, the task's own is made; ends in the
+ *		last barrier and the return into the task's program
+ *
+ * Descriptors are opened once, by R (or by M where only M can), at "staging"
+ * numbers that no task uses for its own; children inherit them, and each task
+ * puts its own in place with dup3(2).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/arena.h"
+#include "cryo/restore.h"
+#include "img/pb/core.pb-c.h"
+#include "img/pb/creds.pb-c.h"
+#include "img/pb/fdinfo.pb-c.h"
+#include "img/pb/fs.pb-c.h"
+#include "img/pb/inventory.pb-c.h"
+#include "img/pb/mm.pb-c.h"
+#include "img/pb/pstree.pb-c.h"
+#include "img/pb/seccomp.pb-c.h"
+#include "img/pb/vma.pb-c.h"
+#include "trace/area.h"
+#include "trace/tape.h"
+
+struct error;
+struct rfile;
+struct rextra;
+struct rghost;
+struct frame_context;
+struct mount_plan;
+
+#define RESTORE_TASKS_MAX 65536
+#define RESTORE_HOLE ((uint64_t)1 << 30)  /* address space kept for the area */
+#define RESTORE_PARK ((uint64_t)64 << 10) /* below it: where the vDSO waits */
+#define RESTORE_TASK_SIZE UINT64_C(0x7ffffffff000)
+
+enum rtask_kind {
+	RTASK_ALIVE,
+	RTASK_STOPPED, /* by a signal: is left in SIGSTOP */
+	RTASK_ZOMBIE,
+	RTASK_LEADER, /* helper: a session or group leader that is gone already */
+	RTASK_CARRIER /* helper: brings a child into a session its parent is not in */
+};
+
+/* Numbers as in the images' task_state. */
+enum {
+	RTASK_STATE_ALIVE = 1,
+	RTASK_STATE_DEAD = 2,
+	RTASK_STATE_STOPPED = 3,
+	RTASK_STATE_ZOMBIE = 6
+};
+
+struct rtask {
+	enum rtask_kind kind;
+	uint32_t pid; /* 0 for a carrier: any */
+	uint32_t pgid;
+	uint32_t sid;
+	struct rtask *parent; /* whose child it is in the end; NULL for the root */
+	struct rtask *forker; /* who makes it */
+	bool before_setsid;   /* made before its forker starts its own session */
+	bool in_parents_group;
+	bool reaper; /* adopts orphans while the tree is built */
+
+	/* From the images; NULL for helpers, partly NULL for zombies. */
+	CoreEntry *core;
+	TaskKobjIdsEntry *ids;
+	MmEntry *mm;
+	FsEntry *fs;
+	FdinfoEntry **fds;
+	size_t n_fds;
+
+	struct tape *build;
+	struct tape *become;
+	pid_t host_pid;	     /* while the tree is built; 0: not known */
+	uint32_t fork_entry; /* in forker->build: its result is the pid */
+	uint32_t *keep;	     /* staging descriptors the become tape needs */
+	size_t n_keep;
+	const VmaEntry *vdso; /* borrowed from mm; set by vdso_check() */
+	uint64_t stub;	      /* its return stub, in the vDSO's padding */
+	size_t stub_size;
+	struct frame_context *final; /* its registers, once out of the stub */
+	uint64_t host_pid_at;	     /* area: text of its host pid; 0: host_pid is pid */
+	bool guided; /* M leads it out with ptrace: it has filters, or is to be stopped */
+};
+
+/* A mapping of M's vDSO: [vvar], [vvar_vclock], [vdso]. */
+struct vdso_part {
+	uint64_t start;
+	uint64_t end;
+};
+
+#define VDSO_PARTS_MAX 4
+
+struct vdso {
+	struct vdso_part parts[VDSO_PARTS_MAX]; /* ascending, adjacent */
+	size_t n;
+	uint64_t code;	   /* start of the [vdso] part */
+	uint64_t code_end; /* of it */
+	uint64_t padding;  /* offset in it: zero bytes from there to its end */
+};
+
+/* Words in the area that tasks and M meet at. */
+struct restore_words {
+	uint64_t go;	   /* M: R is where it belongs */
+	uint64_t grouped;  /* tasks: sessions and own groups made */
+	uint64_t joined;   /* tasks: in their groups */
+	uint64_t cleared;  /* helpers are gone, zombies dead */
+	uint64_t armed;	   /* guided tasks: waiting to be seized */
+	uint64_t seized;   /* M: they are */
+	uint64_t built;	   /* tasks: complete */
+	uint64_t released; /* M: the one store */
+	uint64_t left;	   /* tasks: M may end without their noticing */
+};
+
+struct restore {
+	const struct cryo_restore_opts *opts; /* borrowed */
+	struct arena arena;		      /* all decoded records */
+	InventoryEntry *inventory;
+	SeccompEntry *seccomp;
+
+	struct rtask **tasks; /* the images' first, in their order; then helpers */
+	size_t n_tasks;
+	size_t n_image_tasks;
+	struct rtask *root;
+	uint32_t outer_sid;  /* session and group of the root that are not in the images; */
+	uint32_t outer_pgid; /* 0: they are */
+	bool new_pid_ns;
+	uint64_t clone_flags; /* CLONE_NEW* of the root */
+
+	struct rfile *files; /* sorted by id (file-restore.h) */
+	size_t n_files;
+	struct rextra *extras; /* opened to be mapped, run or stood in */
+	size_t n_extras;
+	struct rghost *ghosts; /* deleted files that are made again for a moment */
+	size_t n_ghosts;
+	bool owners;	  /* some file has an owner that gets its signals */
+	uint8_t *fd_used; /* bitmap: numbers that are no staging number */
+	size_t fd_max;	  /* its size in bits */
+	int *own_fds;	  /* M's own, opened for the tree; closed at the end */
+	size_t n_own_fds;
+	int proc_fd; /* staging number of M's /proc; -1: not needed so far */
+
+	struct mount_plan *mounts; /* NULL: the caller's mount namespace */
+
+	struct area area;
+	uint64_t base;
+	void *live; /* the area, mapped; NULL before */
+	struct restore_words words;
+	struct vdso vdso;
+
+	pid_t host_pid; /* R; 0 before */
+	int root_pidfd;
+	uint64_t forking_ns;
+	uint64_t pages; /* pages whose content is restored */
+};
+
+static inline uint64_t restore_addr(const struct restore *r, uint64_t offset)
+{
+	return r->base + offset;
+}
+
+/* Adds a helper task. NULL: out of memory. */
+struct rtask *restore_add_task(struct restore *r, enum rtask_kind kind, uint32_t pid);
+struct rtask *restore_find_task(const struct restore *r, uint32_t pid);
+static inline bool rtask_lives(const struct rtask *t)
+{
+	return t->kind == RTASK_ALIVE || t->kind == RTASK_STOPPED;
+}
+
+/* "busybox" for messages; "?" where the images don't say. */
+const char *rtask_comm(const struct rtask *t);
+
+/*
+ * The steps. Loading fills the struct from the images; planning adds to the
+ * tapes. Each file that plans is named after its object.
+ */
+/* load-restore.c */
+int restore_load(struct restore *r, struct error *err);
+
+/* tree-restore.c */
+int tree_plan(struct restore *r, struct error *err);
+void tree_tape_pdeathsig(const struct restore *r, struct rtask *t);
+void tree_tape_children(struct restore *r, struct rtask *t);
+void tree_tape_groups(struct restore *r, struct rtask *t);
+
+/* vdso-restore.c */
+int vdso_find(struct restore *r, struct error *err);
+/* Is the kernel's vDSO laid out as the task's was? Sets t->vdso. */
+int vdso_check(struct restore *r, struct rtask *t, struct error *err);
+/* `len` bytes of the task's, at `at` in it, stand in that file: are they this kernel's? */
+int vdso_compare(const struct restore *r, int fd, uint64_t offset, uint64_t at, uint64_t len,
+		 struct error *err);
+void vdso_tape_park(struct restore *r, struct rtask *t);
+void vdso_tape_place(struct restore *r, struct rtask *t);
+/* Writes code into the padding; returns its address. */
+uint64_t vdso_tape_code(struct restore *r, struct rtask *t, const void *code, size_t len);
+size_t vdso_room(const struct restore *r);
+
+/* mem-restore.c */
+int mem_place_area(struct restore *r, struct error *err);
+int mem_tape(struct restore *r, struct rtask *t, struct error *err);
+
+/* regs-restore.c: the last entries of a task: out of the area, into its program. */
+void regs_tape_leave(struct restore *r, struct rtask *t, uint64_t frame);
+/* The signal frame to leave by; also plants the return stub. */
+int regs_tape_frame(struct restore *r, struct rtask *t, uint64_t *ret_frame, struct error *err);
+
+/* signal-restore.c */
+int signal_tape(struct restore *r, struct rtask *t, struct error *err);
+int signal_tape_pending(struct restore *r, struct rtask *t, struct error *err);
+uint64_t signal_mask(const struct rtask *t);
+
+/* timer-restore.c */
+int timer_tape(struct restore *r, struct rtask *t, struct error *err);
+/* After the release: they begin to run. Can't fail any more. */
+void timer_tape_arm(struct restore *r, struct rtask *t);
+
+/* cred-restore.c, seccomp-restore.c */
+int cred_tape(struct restore *r, struct rtask *t, struct error *err);
+bool cred_own_cap(unsigned int cap); /* is it in our permitted set? */
+bool seccomp_wanted(const struct rtask *t);
+int seccomp_tape(struct restore *r, struct rtask *t, struct error *err);
+
+/* task-restore.c: what is left of a task, early (still privileged, M's /proc) and late. */
+int task_tape_early(struct restore *r, struct rtask *t, struct error *err);
+int task_tape(struct restore *r, struct rtask *t, struct error *err);
+
+/* timens-restore.c: the clocks of the tree go on where they stopped. Between begin and end M's
+ * next children are born into the new time namespace. */
+int timens_begin(struct restore *r, int *ret_old_fd, struct error *err);
+int timens_end(int old_fd, struct error *err);
+
+/* guide-restore.c: tasks that M leads out by ptrace */
+int guide_seize(struct restore *r, struct error *err);
+int guide_release(struct restore *r, struct error *err);
+
+/* launch-restore.c: R is made, the tree built and released; or all is undone. */
+void launch_store(const struct restore *r, uint64_t offset); /* word = 1, wake */
+int launch_tree(struct restore *r, struct error *err);

@@ -1,0 +1,172 @@
+/*
+ * task-restore: the attributes of a task that are no object of their own.
+ */
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/capability.h>
+#include <linux/membarrier.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "ckpt/file-restore.h"
+#include "ckpt/restore-priv.h"
+
+#define N_RLIMITS 16
+
+static long own_number(const char *name)
+{
+	cleanup_free char *text = NULL;
+	size_t len = 0;
+
+	return file_read_at(AT_FDCWD, name, 64, &text, &len, NULL) < 0 ? 0 : strtol(text, NULL, 10);
+}
+
+/* A number in the task's own folder of M's /proc. */
+static int tape_proc_number(struct restore *r, struct rtask *t, const char *file, long value,
+			    struct error *err)
+{
+	char text[32];
+	uint32_t fd, entry;
+
+	if (r->proc_fd < 0) {
+		int dir = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+		if (dir < 0)
+			return err_sys(err, "open /proc");
+		r->proc_fd = fd_stage_consume(r, dir, err);
+		if (r->proc_fd < 0)
+			return r->proc_fd;
+	}
+	snprintf(text, sizeof(text), "%ld", value);
+	fd = tape_call(t->build, SYS_openat,
+		       TAPE_ARGS(tape_imm((uint64_t)r->proc_fd),
+				 tape_at(area_add_string(&r->area, file)), tape_imm(O_WRONLY)),
+		       "setting %s", file);
+	entry = tape_call(t->build, SYS_write,
+			  TAPE_ARGS(tape_slot(fd), tape_at(area_add_string(&r->area, text)),
+				    tape_imm(strlen(text))),
+			  "setting %s to %ld", file, value);
+	/* Lowering it takes CAP_SYS_RESOURCE; without, it stays as ours. */
+	tape_expect(t->build, entry, PIE_RULE_OK_OR, EACCES);
+	tape_call(t->build, SYS_close, TAPE_ARGS(tape_slot(fd)), "setting %s", file);
+	return 0;
+}
+
+int task_tape_early(struct restore *r, struct rtask *t, struct error *err)
+{
+	const TaskCoreEntry *tc = t->core->tc;
+	long own = own_number("/proc/self/oom_score_adj");
+
+	if (!tc->has_oom_score_adj || tc->oom_score_adj == own)
+		return 0;
+	if (tc->oom_score_adj < own && !cred_own_cap(CAP_SYS_RESOURCE))
+		log_warn("task %u (%s): oom_score_adj stays %ld, as lowering it to %d takes "
+			 "CAP_SYS_RESOURCE",
+			 t->pid, rtask_comm(t), own, tc->oom_score_adj);
+	return tape_proc_number(r, t, "self/oom_score_adj", tc->oom_score_adj, err);
+}
+
+static int tape_rlimits(struct restore *r, struct rtask *t, struct error *err)
+{
+	const TaskRlimitsEntry *limits = t->core->tc->rlimits;
+
+	if (!limits)
+		return 0;
+	if (limits->n_rlimits > N_RLIMITS)
+		return err_set(err, -EBADMSG, "core-%u.img: %zu resource limits", t->pid,
+			       limits->n_rlimits);
+	for (unsigned int i = 0; i < limits->n_rlimits; i++) {
+		const RlimitEntry *want = limits->rlimits[i];
+		struct rlimit own;
+		struct rlimit set = { .rlim_cur = want->cur, .rlim_max = want->max };
+
+		if (getrlimit((__rlimit_resource_t)i, &own) < 0)
+			return err_sys(err, "read own resource limit %u", i);
+		if (set.rlim_max > own.rlim_max && !cred_own_cap(CAP_SYS_RESOURCE)) {
+			log_warn("task %u (%s): resource limit %u stays %" PRIu64
+				 ", as raising it to %" PRIu64 " takes CAP_SYS_RESOURCE",
+				 t->pid, rtask_comm(t), i, (uint64_t)own.rlim_max,
+				 (uint64_t)set.rlim_max);
+			set.rlim_max = own.rlim_max;
+		}
+		if (set.rlim_cur > set.rlim_max)
+			set.rlim_cur = set.rlim_max;
+		if (set.rlim_cur == own.rlim_cur && set.rlim_max == own.rlim_max &&
+		    i != RLIMIT_NOFILE)
+			continue;
+		tape_call(t->become, SYS_prlimit64,
+			  TAPE_ARGS(tape_imm(0), tape_imm(i),
+				    tape_at(area_add(&r->area, &set, sizeof(set)))),
+			  "resource limit %u", i);
+	}
+	return 0;
+}
+
+static void tape_scheduling(struct restore *r, struct rtask *t)
+{
+	const ThreadCoreEntry *thread = t->core->thread_core;
+	int32_t priority = (int32_t)thread->sched_prio;
+
+	if (thread->has_sched_nice && thread->sched_nice != getpriority(PRIO_PROCESS, 0))
+		tape_call(t->become, SYS_setpriority,
+			  TAPE_ARGS(tape_imm(PRIO_PROCESS), tape_imm(0),
+				    tape_imm((uint64_t)(int64_t)thread->sched_nice)),
+			  "nice value %d", thread->sched_nice);
+	if (thread->has_sched_policy && (int)thread->sched_policy != sched_getscheduler(0))
+		tape_call(t->become, SYS_sched_setscheduler,
+			  TAPE_ARGS(tape_imm(0), tape_imm(thread->sched_policy),
+				    tape_at(area_add(&r->area, &priority, sizeof(priority)))),
+			  "scheduling policy %u", thread->sched_policy);
+}
+
+static void tape_pointers(struct rtask *t)
+{
+	const ThreadCoreEntry *thread = t->core->thread_core;
+	const RseqEntry *rseq = thread->rseq_entry;
+
+	tape_call(t->become, SYS_set_tid_address,
+		  TAPE_ARGS(tape_imm(t->core->thread_info->clear_tid_addr)), "thread id address");
+	if (thread->futex_rla)
+		tape_call(t->become, SYS_set_robust_list,
+			  TAPE_ARGS(tape_imm(thread->futex_rla), tape_imm(thread->futex_rla_len)),
+			  "list of robust futexes");
+	if (rseq && rseq->rseq_abi_pointer)
+		tape_call(t->become, SYS_rseq,
+			  TAPE_ARGS(tape_imm(rseq->rseq_abi_pointer), tape_imm(rseq->rseq_abi_size),
+				    tape_imm(0), tape_imm(rseq->signature)),
+			  "restartable sequences");
+}
+
+int task_tape(struct restore *r, struct rtask *t, struct error *err)
+{
+	const TaskCoreEntry *tc = t->core->tc;
+	const char *comm = t->core->thread_core->comm ? t->core->thread_core->comm : tc->comm;
+
+	tape_call(t->become, SYS_prctl,
+		  TAPE_ARGS(tape_imm(PR_SET_NAME), tape_at(area_add_string(&r->area, comm))),
+		  "being called '%s'", comm);
+	tape_pointers(t);
+	tape_call(t->become, SYS_personality, TAPE_ARGS(tape_imm(tc->personality)),
+		  "personality %#x", tc->personality);
+	tape_scheduling(r, t);
+	if (tc->has_child_subreaper && tc->child_subreaper)
+		tape_call(t->become, SYS_prctl,
+			  TAPE_ARGS(tape_imm(PR_SET_CHILD_SUBREAPER), tape_imm(1)),
+			  "being a subreaper");
+	for (unsigned int bit = 0; tc->has_membarrier_registration_mask && bit < 32; bit++)
+		if (tc->membarrier_registration_mask >> bit & 1)
+			tape_call(t->become, SYS_membarrier,
+				  TAPE_ARGS(tape_imm(UINT64_C(1) << bit)),
+				  "registering for membarrier %#x", 1u << bit);
+	return tape_rlimits(r, t, err);
+}

@@ -1,0 +1,384 @@
+/*
+ * tree-restore: who makes whom, so that each task ends up with the right
+ * parent, session and process group.
+ *
+ * A session can't be joined, only inherited at birth or begun. So a child
+ * whose session is not its parent's is made
+ *	- before its parent begins a session of its own, if it is in the one the
+ *	  parent was born in;
+ *	- else by a task of that session: a carrier, a helper forked by the
+ *	  session's leader, which then exits; or, if the leader is gone, a helper
+ *	  with the leader's process id. The orphan falls to the wanted parent, who
+ *	  is the PID namespace's init or made a subreaper for that time.
+ * Groups are joined when all group leaders exist (helpers stand in for those
+ * that are gone). Helpers and zombies then end; helpers are reaped.
+ */
+#include <linux/sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "ckpt/restore-priv.h"
+
+static bool is_leader(const struct rtask *t)
+{
+	return t->sid == t->pid;
+}
+
+static bool outer_session(const struct restore *r, uint32_t sid)
+{
+	return sid == 0 || sid == r->outer_sid;
+}
+
+static bool outer_group(const struct restore *r, uint32_t pgid)
+{
+	return pgid == 0 || pgid == r->outer_pgid;
+}
+
+static bool same_session(const struct restore *r, uint32_t a, uint32_t b)
+{
+	return a == b || (outer_session(r, a) && outer_session(r, b));
+}
+
+/* The session a task is in when it is born. */
+static uint32_t born_in(const struct rtask *t)
+{
+	while (t->forker && t->before_setsid)
+		t = t->forker;
+	return t->forker ? t->forker->sid : 0;
+}
+
+static int find_outer(struct restore *r, struct error *err)
+{
+	const struct rtask *root = r->root;
+
+	if (root->sid != root->pid && root->sid)
+		r->outer_sid = root->sid;
+	if (root->pgid != root->pid && root->pgid)
+		r->outer_pgid = root->pgid;
+	if ((r->outer_sid && restore_find_task(r, r->outer_sid)) ||
+	    (r->outer_pgid && restore_find_task(r, r->outer_pgid)))
+		return err_set(
+			err, -EBADMSG,
+			"pstree.img: root task %u is in a session or group of its descendant",
+			root->pid);
+	if (r->outer_sid && !r->opts->shell_job) {
+		err_set(err, -EINVAL, "task %u (%s) belongs to session %u, which was not dumped",
+			root->pid, rtask_comm(root), r->outer_sid);
+		err_hint(err, "--shell-job lets it join the caller's session");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* `t`, made by `forker`, orphaned, must fall to its parent. */
+static int check_adoption(const struct restore *r, const struct rtask *t, struct error *err)
+{
+	const struct rtask *up = t->forker;
+
+	while (up && up != t->parent) {
+		if (up->reaper || (up == r->root && r->new_pid_ns))
+			break;
+		up = up->forker;
+	}
+	if (up == t->parent)
+		return 0;
+	return err_set(err, -EOPNOTSUPP,
+		       "task %u (%s): no way to make it a child of %u in session %u", t->pid,
+		       rtask_comm(t), t->parent->pid, t->sid);
+}
+
+static int make_in_session(struct restore *r, struct rtask *t, struct error *err)
+{
+	struct rtask *leader = restore_find_task(r, t->sid);
+	struct rtask *carrier = NULL;
+
+	if (!leader) {
+		if (outer_session(r, t->sid))
+			return err_set(err, -EOPNOTSUPP,
+				       "task %u (%s) is in the caller's session, its parent is not",
+				       t->pid, rtask_comm(t));
+		leader = restore_add_task(r, RTASK_LEADER, t->sid);
+		if (!leader)
+			return err_oom(err);
+		leader->sid = t->sid;
+		leader->pgid = t->sid;
+		leader->parent = t->parent;
+		leader->forker = t->parent;
+	}
+	if (leader->kind == RTASK_LEADER && is_leader(leader)) {
+		t->forker = leader;
+	} else {
+		carrier = restore_add_task(r, RTASK_CARRIER, 0);
+		if (!carrier)
+			return err_oom(err);
+		carrier->sid = t->sid;
+		carrier->parent = leader;
+		carrier->forker = leader;
+		t->forker = carrier;
+	}
+	t->parent->reaper = true;
+	return 0;
+}
+
+static int choose_forker(struct restore *r, struct rtask *t, struct error *err)
+{
+	struct rtask *p = t->parent;
+
+	if (is_leader(t) || same_session(r, t->sid, p->sid)) {
+		t->forker = p;
+		return 0;
+	}
+	if (is_leader(p) && same_session(r, t->sid, born_in(p))) {
+		t->forker = p;
+		t->before_setsid = true;
+		return 0;
+	}
+	return make_in_session(r, t, err);
+}
+
+static int choose_group(struct restore *r, struct rtask *t, struct error *err)
+{
+	struct rtask *helper = NULL;
+	struct rtask *forker = NULL;
+
+	if (is_leader(t)) {
+		if (t->pgid != t->pid)
+			return err_set(err, -EBADMSG,
+				       "pstree.img: session leader %u is in group %u", t->pid,
+				       t->pgid);
+		return 0;
+	}
+	if (t->pgid == t->pid || outer_group(r, t->pgid))
+		return 0;
+	if (restore_find_task(r, t->pgid))
+		return 0;
+
+	forker = restore_find_task(r, t->sid);
+	if (!forker && outer_session(r, t->sid) && !is_leader(r->root))
+		forker = r->root;
+	if (!forker)
+		forker = t->forker;
+	helper = restore_add_task(r, RTASK_LEADER, t->pgid);
+	if (!helper)
+		return err_oom(err);
+	helper->sid = t->sid;
+	helper->pgid = t->pgid;
+	helper->parent = forker;
+	helper->forker = forker;
+	return 0;
+}
+
+int tree_plan(struct restore *r, struct error *err)
+{
+	int ret = find_outer(r, err);
+
+	if (ret < 0)
+		return ret;
+	for (size_t i = 0; i < r->n_image_tasks; i++) {
+		if (r->tasks[i] == r->root)
+			continue;
+		ret = choose_forker(r, r->tasks[i], err);
+		if (ret < 0)
+			return ret;
+	}
+	for (size_t i = 0; i < r->n_image_tasks; i++) {
+		ret = choose_group(r, r->tasks[i], err);
+		if (ret < 0)
+			return ret;
+	}
+	for (size_t i = 0; i < r->n_image_tasks; i++) {
+		struct rtask *t = r->tasks[i];
+
+		if (t->forker != t->parent) {
+			ret = check_adoption(r, t, err);
+			if (ret < 0)
+				return ret;
+		}
+	}
+	return 0;
+}
+
+static bool is_helper(const struct rtask *t)
+{
+	return t->kind == RTASK_LEADER || t->kind == RTASK_CARRIER;
+}
+
+static bool joins_group(const struct restore *r, const struct rtask *t)
+{
+	if (t->kind == RTASK_CARRIER || is_leader(t) || t->pgid == t->pid)
+		return false;
+	if (outer_group(r, t->pgid)) /* inherited, unless an ancestor left it */
+		return !r->new_pid_ns && t != r->root;
+	return true;
+}
+
+static bool anyone(const struct restore *r,
+		   bool (*is)(const struct restore *, const struct rtask *))
+{
+	for (size_t i = 0; i < r->n_tasks; i++)
+		if (is(r, r->tasks[i]))
+			return true;
+	return false;
+}
+
+static bool ends_early(const struct restore *r UNUSED, const struct rtask *t)
+{
+	return is_helper(t) || t->kind == RTASK_ZOMBIE;
+}
+
+static uint32_t count_living(const struct restore *r)
+{
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < r->n_tasks; i++)
+		n += rtask_lives(r->tasks[i]);
+	return n;
+}
+
+/* The parent may have died before the call took effect: then nobody would tell. */
+void tree_tape_pdeathsig(const struct restore *r, struct rtask *t)
+{
+	uint32_t entry;
+
+	tape_call(t->build, SYS_prctl, TAPE_ARGS(tape_imm(PR_SET_PDEATHSIG), tape_imm(SIGKILL)),
+		  "not to outlive its parent while it is built");
+	entry = tape_call(t->build, SYS_getppid, TAPE_ARGS(), "its parent lives");
+	if (t->parent && t->parent->pid)
+		tape_expect(t->build, entry, PIE_RULE_EQUAL, t->parent->pid);
+	else if (t == r->root && !r->opts->sibling)
+		tape_expect(t->build, entry, PIE_RULE_EQUAL, r->new_pid_ns ? 0 : getpid());
+}
+
+static void tape_forks(struct restore *r, struct rtask *t, bool before_setsid)
+{
+	for (size_t i = 0; i < r->n_tasks; i++) {
+		struct rtask *c = r->tasks[i];
+		struct clone_args args = { .exit_signal = SIGCHLD };
+
+		if (c->forker != t || c->before_setsid != before_setsid)
+			continue;
+		if (c->pid) {
+			int32_t tid = (int32_t)c->pid;
+
+			args.set_tid = area_add(&r->area, &tid, sizeof(tid));
+			args.set_tid_size = 1;
+		}
+		c->fork_entry =
+			tape_fork(t->build, area_add(&r->area, &args, sizeof(args)), c->build,
+				  "making process %u (%s)", c->pid, rtask_comm(c));
+		if (c->pid)
+			tape_expect(t->build, c->fork_entry, PIE_RULE_EQUAL, c->pid);
+	}
+}
+
+void tree_tape_children(struct restore *r, struct rtask *t)
+{
+	struct tape *tape = t->build;
+
+	if (t->forker == t->parent && t != r->root)
+		tree_tape_pdeathsig(r, t);
+	if (t->reaper && !(t == r->root && r->new_pid_ns))
+		tape_call(tape, SYS_prctl, TAPE_ARGS(tape_imm(PR_SET_CHILD_SUBREAPER), tape_imm(1)),
+			  "adopting orphans");
+	tape_forks(r, t, true);
+	if (is_leader(t)) {
+		uint32_t entry = tape_call(tape, SYS_setsid, TAPE_ARGS(), "beginning a session");
+
+		tape_expect(tape, entry, PIE_RULE_EQUAL, t->pid);
+	}
+	tape_forks(r, t, false);
+	if (!is_leader(t) && t->kind != RTASK_CARRIER && t->pgid == t->pid)
+		tape_call(tape, SYS_setpgid, TAPE_ARGS(), "beginning process group %u", t->pgid);
+}
+
+/* Helpers among the children are reaped; zombies are waited for and left. */
+static void tape_wait_children(struct restore *r, struct rtask *t)
+{
+	for (size_t i = 0; i < r->n_tasks; i++) {
+		struct rtask *c = r->tasks[i];
+
+		if (c->parent != t || !ends_early(r, c))
+			continue;
+		tape_call(t->build, SYS_waitid,
+			  TAPE_ARGS(tape_imm(P_PID),
+				    c->kind == RTASK_CARRIER ? tape_slot(c->fork_entry)
+							     : tape_imm(c->pid),
+				    tape_imm(0),
+				    tape_imm(is_helper(c) ? WEXITED : WEXITED | WNOWAIT)),
+			  "waiting for the end of process %u (%s)", c->pid, rtask_comm(c));
+	}
+}
+
+static void tape_die(struct rtask *t)
+{
+	uint32_t code = t->core && t->core->tc ? t->core->tc->exit_code : 0;
+	struct tape *tape = t->build;
+
+	if (t->core && t->core->tc && t->core->tc->comm)
+		tape_call(tape, SYS_prctl,
+			  TAPE_ARGS(tape_imm(PR_SET_NAME),
+				    tape_at(area_add_string(tape->area, t->core->tc->comm))),
+			  "being called '%s'", t->core->tc->comm);
+	if (WIFSIGNALED((int)code)) {
+		uint64_t none = area_alloc(tape->area, 32, 8); /* SIG_DFL; also an empty mask */
+
+		tape_call(tape, SYS_prctl, TAPE_ARGS(tape_imm(PR_SET_DUMPABLE), tape_imm(0)),
+			  "leaving no core file");
+		tape_call(tape, SYS_rt_sigaction,
+			  TAPE_ARGS(tape_imm((uint64_t)WTERMSIG((int)code)), tape_at(none),
+				    tape_imm(0), tape_imm(8)),
+			  "being killed by signal %d", WTERMSIG((int)code));
+		tape_expect(tape, (uint32_t)(tape->n - 1), PIE_RULE_ANY, 0); /* not for SIGKILL */
+		tape_call(tape, SYS_kill,
+			  TAPE_ARGS(tape_imm(t->pid), tape_imm((uint64_t)WTERMSIG((int)code))),
+			  "being killed by signal %d", WTERMSIG((int)code));
+		tape_call(tape, SYS_rt_sigprocmask,
+			  TAPE_ARGS(tape_imm(SIG_SETMASK), tape_at(none), tape_imm(0), tape_imm(8)),
+			  "being killed by signal %d", WTERMSIG((int)code));
+	}
+	tape_call(tape, SYS_exit_group, TAPE_ARGS(tape_imm((uint64_t)WEXITSTATUS((int)code))),
+		  "ending with status %d", WEXITSTATUS((int)code));
+}
+
+void tree_tape_groups(struct restore *r, struct rtask *t)
+{
+	bool joining = r->owners || anyone(r, joins_group);
+	bool ending = anyone(r, ends_early);
+	uint32_t all = (uint32_t)r->n_tasks;
+	struct tape *tape = t->build;
+
+	if (joining) {
+		tape_post(tape, r->words.grouped, "own group made");
+		if (joins_group(r, t)) {
+			uint64_t pgid = outer_group(r, t->pgid) ? (uint64_t)getpgrp() : t->pgid;
+
+			tape_barrier(tape, r->words.grouped, all, "all groups made");
+			tape_call(tape, SYS_setpgid, TAPE_ARGS(tape_imm(0), tape_imm(pgid)),
+				  "joining process group %u", t->pgid);
+		}
+		tape_post(tape, r->words.joined, "in its group");
+		if (ending || r->owners)
+			tape_barrier(tape, r->words.joined, all, "all in their groups");
+	}
+	if (!ending)
+		return;
+	if (!rtask_lives(t)) {
+		tape_wait_children(r, t);
+		tape_die(t);
+		return;
+	}
+	tape_wait_children(r, t);
+	tape_post(tape, r->words.cleared, "its helpers are gone");
+	tape_barrier(tape, r->words.cleared, count_living(r), "all helpers are gone");
+	if (t->reaper && !(t == r->root && r->new_pid_ns))
+		tape_call(tape, SYS_prctl, TAPE_ARGS(tape_imm(PR_SET_CHILD_SUBREAPER), tape_imm(0)),
+			  "adopting orphans no more");
+	if (t->forker != t->parent && t != r->root)
+		tree_tape_pdeathsig(r, t);
+}
