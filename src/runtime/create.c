@@ -14,6 +14,7 @@
 #include "base/cgroupfs.h"
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "base/fd.h"
 #include "base/file.h"
 #include "runtime/bundle.h"
 #include "runtime/cgroup-resources.h"
@@ -219,10 +220,14 @@ static int create(const struct runtime *rt, const char *id, struct create *c, st
 		return r;
 	if (c->bundle.spec.process->terminal) {
 		c->console = c->opts->console_fd >= 0
-				     ? dup(c->opts->console_fd)
+				     ? fd_dup_above(c->opts->console_fd, 3)
 				     : console_connect(c->opts->console_socket, err);
 		if (c->console < 0)
-			return c->console;
+			return c->opts->console_fd >= 0
+				       ? err_set(err, c->console,
+						 "duplicate the console's descriptor: %s",
+						 strerror(-c->console))
+				       : c->console;
 	}
 	r = make_container(rt, id, c, err);
 	if (r >= 0)

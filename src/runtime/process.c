@@ -43,6 +43,7 @@ int process_set_oom_score(const struct spec_process *spec, struct error *err)
 {
 	cleanup_free char *now = NULL;
 	char text[16];
+	long score;
 	int r;
 
 	if (!spec->has_oom_score_adj)
@@ -50,13 +51,14 @@ int process_set_oom_score(const struct spec_process *spec, struct error *err)
 	r = file_read_at(AT_FDCWD, "/proc/self/oom_score_adj", 64, &now, NULL, err);
 	if (r < 0)
 		return r;
-	if (atoi(now) == spec->oom_score_adj)
+	score = strtol(now, NULL, 10);
+	if (score == spec->oom_score_adj)
 		return 0;
 	(void)snprintf(text, sizeof(text), "%d", spec->oom_score_adj);
 	r = file_poke_at(AT_FDCWD, "/proc/self/oom_score_adj", text, err);
 	if (r == -EACCES || r == -EPERM) {
-		log_warn("process.oomScoreAdj: %d needs CAP_SYS_RESOURCE; it stays at %d",
-			 spec->oom_score_adj, atoi(now));
+		log_warn("process.oomScoreAdj: %d needs CAP_SYS_RESOURCE; it stays at %ld",
+			 spec->oom_score_adj, score);
 		return 0;
 	}
 	return r;
