@@ -111,23 +111,23 @@ static size_t put_wide(struct jsonw *json, const unsigned char *s, size_t len)
 
 static void put_quoted(struct jsonw *json, const char *text, size_t len)
 {
+	static const char with_letter[] = "\"\\\n\t\r\b\f";
+	static const char letters[] = "\"\\ntrbf";
 	const unsigned char *s = (const unsigned char *)text;
 
 	put(json, '"');
 	for (size_t i = 0; i < len;) {
 		unsigned char c = s[i];
+		const char *known;
 
 		if (c >= 0x80) {
 			i += put_wide(json, s + i, len - i);
 			continue;
 		}
-		if (c == '"' || c == '\\') {
+		known = c ? strchr(with_letter, c) : NULL;
+		if (known) {
 			put(json, '\\');
-			put(json, (char)c);
-		} else if (c == '\n') {
-			(void)fputs("\\n", json->out);
-		} else if (c == '\t') {
-			(void)fputs("\\t", json->out);
+			put(json, letters[known - with_letter]);
 		} else if (c < 0x20 || c == 0x7f) {
 			put_escaped(json, c);
 		} else {
