@@ -154,6 +154,9 @@ int dump_ids_collect(struct dump *dump, struct error *err);
 int dump_ids_write(struct dump *dump, struct error *err);
 int dump_inventory_write(struct dump *dump, struct error *err);
 
+/* mnt-dump.c: an absolute path of the tree, as the kernel told it: no symlink is in it. */
+int dump_open_path(const struct dump *dump, const char *path, int flags, struct error *err);
+
 /* core-dump.c: a task's and its threads' core images. */
 int dump_core_collect(struct dump *dump, struct dump_task *task, struct error *err);
 int dump_core_write(struct dump *dump, struct dump_task *task, struct error *err);

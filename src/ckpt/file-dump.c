@@ -19,7 +19,6 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/log.h"
-#include "base/path.h"
 #include "ckpt/dump-priv.h"
 #include "ckpt/fd-kind.h"
 #include "ckpt/ghost.h"
@@ -94,7 +93,7 @@ static int check_name(struct dump *dump, const struct dump_fd *fd, const char *p
 	struct stat now;
 	int r;
 
-	found = path_open_beneath(dump->root_fd, path, O_PATH | O_NOFOLLOW, 0, NULL);
+	found = dump_open_path(dump, path, O_PATH | O_NOFOLLOW, NULL);
 	if (found == -ENOENT || found == -ENOTDIR) {
 		r = err_set(err, -EOPNOTSUPP, "%s: file '%s' has lost that name but has others",
 			    fd->look.where, path);
@@ -127,7 +126,7 @@ static int check_proc_name(struct dump *dump, const struct dump_fd *fd, const ch
 {
 	cleanup_fd int found = -EBADF;
 
-	found = path_open_beneath(dump->root_fd, path, O_PATH | O_NOFOLLOW, 0, NULL);
+	found = dump_open_path(dump, path, O_PATH | O_NOFOLLOW, NULL);
 	if (found >= 0 || found == -ELOOP)
 		return 0;
 	return err_set(err, -EOPNOTSUPP, "%s: file '%s' of a process that is gone", fd->look.where,

@@ -81,6 +81,11 @@ int mnt_collect(struct dump *dump, struct error *err)
 	return 0;
 }
 
+int dump_open_path(const struct dump *dump, const char *path, int flags, struct error *err)
+{
+	return path_open_beneath(dump->root_fd, path + strspn(path, "/"), flags, 0, err);
+}
+
 static const struct {
 	const char *name;
 	unsigned long flag;
@@ -218,13 +223,25 @@ static bool is_whole(const struct mountinfo *mount)
 	return !strcmp(mount->root, "/");
 }
 
-/* cgroup mounts show the path to their group as root: as good as whole. */
-static bool can_mount(const struct mountinfo *mount)
+/*
+ * A cgroup mount of a tree with a cgroup namespace of its own is whole to the
+ * tree, though we see the path of its group as the mount's root.
+ */
+static bool is_namespaced_cgroup(const struct dump *dump, const struct mountinfo *mount)
 {
 	bool empty;
 	Fstype type = fstype_of(mount, &empty);
 
-	return empty && (is_whole(mount) || type == FSTYPE__CGROUP || type == FSTYPE__CGROUP2);
+	return dump->ns[DUMP_NS_CGROUP].other &&
+	       (type == FSTYPE__CGROUP || type == FSTYPE__CGROUP2);
+}
+
+static bool can_mount(const struct dump *dump, const struct mountinfo *mount)
+{
+	bool empty;
+
+	(void)fstype_of(mount, &empty);
+	return empty && (is_whole(mount) || is_namespaced_cgroup(dump, mount));
 }
 
 /* First what brings its file system with it; binds of these may stand before them. */
@@ -235,7 +252,7 @@ static int learn_devices(struct mnt_dump *m, struct error *err)
 	for (size_t i = 0; i < m->dump->mounts.n && r == 0; i++) {
 		const struct mountinfo *mount = &m->dump->mounts.mounts[i];
 
-		if (!is_root(mount) && !external_key(m->dump, mount) && can_mount(mount))
+		if (!is_root(mount) && !external_key(m->dump, mount) && can_mount(m->dump, mount))
 			r = know_device(m, device_of(mount), err);
 	}
 	return r;
@@ -260,7 +277,7 @@ static int check_mount(const struct mnt_dump *m, const struct mountinfo *mount, 
 {
 	int r;
 
-	if (is_root(mount) || external_key(m->dump, mount) || can_mount(mount))
+	if (is_root(mount) || external_key(m->dump, mount) || can_mount(m->dump, mount))
 		return 0;
 	if ((device_known(m, device_of(mount)) || is_below_root(m->dump, mount)) &&
 	    !strstr(mount->root, GONE))
@@ -275,8 +292,7 @@ static int check_mount(const struct mnt_dump *m, const struct mountinfo *mount, 
 /* The file system's own root folder, if the mount can be reached by its name. */
 static int open_mount(struct dump *dump, const struct mountinfo *mount, struct error *err)
 {
-	int fd =
-		path_open_beneath(dump->root_fd, mount->mountpoint, O_RDONLY | O_DIRECTORY, 0, err);
+	int fd = dump_open_path(dump, mount->mountpoint, O_RDONLY | O_DIRECTORY, err);
 	struct stat st;
 
 	if (fd < 0)
@@ -351,7 +367,8 @@ static int write_mount(struct mnt_dump *m, const struct mountinfo *mount, struct
 	r = super_options(mount, &m->dump->arena, &entry.sb_flags, &entry.options, err);
 	if (r < 0)
 		return r;
-	entry.root = arena_strdup(&m->dump->arena, mount->root);
+	entry.root = arena_strdup(&m->dump->arena,
+				  is_namespaced_cgroup(m->dump, mount) ? "/" : mount->root);
 	if (!entry.root)
 		return err_oom(err);
 	gone = strstr(entry.root, GONE);
