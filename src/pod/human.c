@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 
 #define MINUTE 60
@@ -39,6 +40,19 @@ void human_duration(uint64_t ns, char *ret, size_t size)
 		count(seconds / (30 * DAY), "month", ret, size);
 	else
 		count(seconds / (365 * DAY), "year", ret, size);
+}
+
+void human_size(uint64_t bytes, char *ret, size_t size)
+{
+	static const char *const units[] = { "B", "kB", "MB", "GB", "TB", "PB", "EB" };
+	double value = (double)bytes;
+	size_t unit = 0;
+
+	while (value >= 999.5 && unit + 1 < ARRAY_SIZE(units)) {
+		value /= 1000;
+		unit++;
+	}
+	(void)snprintf(ret, size, "%.3g %s", value, units[unit]);
 }
 
 static void break_down(uint64_t real_ns, struct tm *ret)

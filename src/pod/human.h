@@ -9,6 +9,9 @@
 /* "Less than a second", "3 seconds", "About an hour", "2 weeks" */
 void human_duration(uint64_t ns, char *ret, size_t size);
 
+/* "2.13 MB": decimal units, three digits */
+void human_size(uint64_t bytes, char *ret, size_t size);
+
 /* RFC 3339 with nanoseconds, UTC; 0 is the year 1, as Go writes an empty time. */
 void format_time(uint64_t real_ns, char *ret, size_t size);
 

@@ -16,7 +16,8 @@
  * looks an image up in order to *use* it (make a container of it) holds the
  * store from before the look-up until the use is recorded where the
  * image_users callback finds it: then no rmi comes between. Who changes the
- * index holds it exclusively. Order: the store's lock, then a database's.
+ * index holds it exclusively. Order: the store's lock,
+ * then a container's, then a database's.
  */
 #pragma once
 

@@ -30,7 +30,16 @@ struct entry {
 
 static const struct entry entries[] = {
 	{ "exists", PLACE_IMAGE, &command_image_exists },
+	{ "images", PLACE_TOP, &command_images },
+	{ "list", PLACE_IMAGE, &command_images },
+	{ "ls", PLACE_IMAGE | PLACE_HIDDEN, &command_images },
 	{ "import", PLACE_TOP | PLACE_IMAGE, &command_import },
+	{ "load", PLACE_TOP | PLACE_IMAGE, &command_load },
+	{ "pull", PLACE_TOP | PLACE_IMAGE, &command_pull },
+	{ "rmi", PLACE_TOP, &command_rmi },
+	{ "rm", PLACE_IMAGE, &command_rmi },
+	{ "tag", PLACE_TOP | PLACE_IMAGE, &command_tag },
+	{ "untag", PLACE_TOP | PLACE_IMAGE, &command_untag },
 	{ "attach", PLACE_BOTH, &command_attach },
 	{ "cleanup", PLACE_CONTAINER, &command_cleanup },
 	{ "create", PLACE_BOTH, &command_create },

@@ -1,22 +1,35 @@
 #include "cmd/cryopod/table.h"
 
 #include <stdio.h>
-#include <string.h>
+
+#define MIN_WIDTH 10
+#define GAP 2
 
 void table_add(struct table *table, const char *cell)
 {
 	strv_add(&table->cells, cell);
 }
 
-static size_t width_of(const struct table *table, size_t column)
+/* Characters, not bytes: the later bytes of a UTF-8 character take no room. */
+static size_t width_of(const char *text)
 {
-	size_t width = 0;
+	size_t n = 0;
+
+	for (; *text; text++)
+		if (((unsigned char)*text & 0xc0) != 0x80)
+			n++;
+	return n;
+}
+
+static size_t column_width(const struct table *table, size_t column)
+{
+	size_t width = MIN_WIDTH;
 
 	for (size_t i = column; i < table->cells.n; i += table->columns) {
-		size_t len = strlen(table->cells.items[i]);
+		size_t w = width_of(table->cells.items[i]);
 
-		if (len > width)
-			width = len;
+		if (w > width)
+			width = w;
 	}
 	return width;
 }
@@ -24,11 +37,13 @@ static size_t width_of(const struct table *table, size_t column)
 void table_print(const struct table *table)
 {
 	for (size_t i = 0; i < table->cells.n; i++) {
+		const char *cell = table->cells.items[i];
 		size_t column = i % table->columns;
 
 		if (column + 1 == table->columns)
-			printf("%s\n", table->cells.items[i]);
+			printf("%s\n", cell);
 		else
-			printf("%-*s  ", (int)width_of(table, column), table->cells.items[i]);
+			printf("%s%*s", cell,
+			       (int)(column_width(table, column) - width_of(cell) + GAP), "");
 	}
 }

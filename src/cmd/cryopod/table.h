@@ -1,5 +1,6 @@
 /*
- * table: columns as wide as their widest cell, two blanks apart.
+ * table: columns as wide as their widest cell and two blanks, as Podman prints
+ * them: at least twelve characters, the last one not padded.
  */
 #pragma once
 

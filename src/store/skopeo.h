@@ -1,0 +1,30 @@
+/*
+ * skopeo: the program that speaks with registries and reads archives.
+ *
+ * It runs in the work folder and writes into the OCI layout "layout" there, whose blobs
+ * begin as hard links to the store's: what we have is not fetched again.
+ */
+#pragma once
+
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "store/digest.h"
+
+struct error;
+struct pull_options;
+struct work;
+
+/* The manifest behind a reference ("docker://..."), byte by byte. */
+int skopeo_raw_manifest(const char *reference, const struct pull_options *options,
+			struct buf *ret_manifest, struct error *err);
+
+/*
+ * Copies one image into the work's layout and returns its manifest's digest.
+ * `reference` must not depend on the current folder.
+ */
+int skopeo_copy(struct work *work, const char *reference, const struct pull_options *options,
+		struct digest *ret_manifest, struct error *err);
+
+/* Folder of the layout's blobs, made at the first call; the caller closes it. */
+int skopeo_blobs(struct work *work, int *ret_fd, struct error *err);
