@@ -206,48 +206,16 @@ static const char *class_words(int class)
 	return class == -EACCES ? ": OCI permission denied" : "";
 }
 
-/* runc logs as time="..." level=error msg="text": only the text is for people. */
-static void unwrap_log_line(char **text, size_t *len)
-{
-	char *at = strstr(*text, "level=error msg=\"");
-	char *to;
-
-	if (!at || at >= *text + *len)
-		return;
-	at += strlen("level=error msg=\"");
-	to = at;
-	*text = at;
-	for (; *at && *at != '"' && *at != '\n'; at++) {
-		if (*at == '\\' && at[1])
-			at++;
-		*to++ = *at;
-	}
-	*to = '\0';
-	*len = (size_t)(to - *text);
-}
-
-/* What the runtime said: its last line, or the one before a hint. */
 static int runtime_complaint(const struct container *c, const char *message, struct error *err)
 {
-	cleanup_buf struct buf text = BUF_INIT;
-	char hint[ERROR_HINT_MAX] = "";
-	size_t len = 0;
-	char *line;
+	char words[ERROR_TEXT_MAX];
+	char hint[ERROR_HINT_MAX];
 	int class;
 
-	buf_adds(&text, message);
-	if (!buf_ok(&text))
-		return err_oom(err);
-	line = (char *)spawn_last_line(&text, &len);
-	if (len > 6 && strncmp(line, "hint: ", 6) == 0) {
-		(void)snprintf(hint, sizeof(hint), "%.*s", (int)(len - 6), line + 6);
-		text.len = (size_t)(line - text.data);
-		line = (char *)spawn_last_line(&text, &len);
-	}
-	unwrap_log_line(&line, &len);
-	class = len > 0 ? classify(line) : -EIO;
-	class = err_set(err, class, "OCI runtime error: %s: %.*s%s", oci_runtime_name(c), (int)len,
-			len > 0 ? line : "it failed without a word", class_words(class));
+	oci_last_words(message, words, sizeof(words), hint, sizeof(hint));
+	class = classify(words);
+	class = err_set(err, class, "OCI runtime error: %s: %s%s", oci_runtime_name(c),
+			words[0] ? words : "it failed without a word", class_words(class));
 	if (hint[0])
 		err_hint(err, "%s", hint);
 	return class;

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "pod/checkpoint.h"
 #include "pod/db.h"
 #include "pod/exit.h"
 #include "pod/lifecycle.h"
@@ -59,6 +60,8 @@ int container_refresh(const struct pod *pod, struct container *c, struct error *
 		if (r < 0)
 			return r;
 	}
+	if (checkpoint_adopt(pod, c, NULL) > 0) /* that it ended is certain, whatever this says */
+		return 1;
 	set_exited(c, r > 0 ? code : EXIT_UNKNOWN, r > 0 ? when : clock_real_ns());
 	return 1;
 }

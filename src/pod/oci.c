@@ -46,6 +46,81 @@ static void add_all(struct strv *words, const struct strv *more)
 		strv_add(words, more->items[i]);
 }
 
+/* The last line before `end` that is not empty. */
+static const char *line_before(const char *text, const char *end, size_t *ret_len)
+{
+	const char *begin;
+
+	while (end > text && (end[-1] == '\n' || end[-1] == '\r' || end[-1] == ' '))
+		end--;
+	for (begin = end; begin > text && begin[-1] != '\n'; begin--)
+		;
+	*ret_len = (size_t)(end - begin);
+	return begin;
+}
+
+/* runc logs as time="..." level=error msg="text": only the text is for people. */
+static void copy_words(const char *line, size_t len, char *ret, size_t size)
+{
+	static const char mark[] = "level=error msg=\"";
+	const char *end = line + len;
+	const char *at = memmem(line, len, mark, sizeof(mark) - 1);
+	size_t n = 0;
+
+	if (!at) {
+		static const char *const prefixes[] = { "Error: ", "cryorun: " };
+
+		for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {
+			size_t prefix = strlen(prefixes[i]);
+
+			if (len > prefix && strncmp(line, prefixes[i], prefix) == 0) {
+				line += prefix;
+				len -= prefix;
+			}
+		}
+		(void)snprintf(ret, size, "%.*s", (int)len, line);
+		return;
+	}
+	for (at += sizeof(mark) - 1; at < end && *at != '"' && n + 1 < size; at++) {
+		if (*at == '\\' && at + 1 < end)
+			at++;
+		ret[n++] = *at;
+	}
+	ret[n] = '\0';
+}
+
+void oci_last_words(const char *output, char *words, size_t words_size, char *hint,
+		    size_t hint_size)
+{
+	size_t len = 0;
+	const char *line = line_before(output, output + strlen(output), &len);
+
+	hint[0] = '\0';
+	if (len > 6 && strncmp(line, "hint: ", 6) == 0) {
+		(void)snprintf(hint, hint_size, "%.*s", (int)(len - 6), line + 6);
+		line = line_before(output, line, &len);
+	}
+	copy_words(line, len, words, words_size);
+}
+
+static int call_failed(const struct container *c, const char *verb,
+		       const struct spawn_result *result, struct error *err)
+{
+	char words[ERROR_TEXT_MAX];
+	char hint[ERROR_HINT_MAX];
+	int r;
+
+	if (WIFSIGNALED(result->status))
+		return err_set(err, -EIO, "%s %s failed: killed by signal %d", oci_runtime_name(c),
+			       verb, WTERMSIG(result->status));
+	oci_last_words(buf_str(&result->err), words, sizeof(words), hint, sizeof(hint));
+	r = err_set(err, -EIO, "%s %s failed: exit status %d%s%s", oci_runtime_name(c), verb,
+		    WEXITSTATUS(result->status), words[0] ? ": " : "", words);
+	if (hint[0])
+		err_hint(err, "%s", hint);
+	return r;
+}
+
 int oci_call(const struct pod *pod, const struct container *c, const char *verb,
 	     const struct strv *words, const struct strv *after, struct error *err)
 {
@@ -53,8 +128,6 @@ int oci_call(const struct pod *pod, const struct container *c, const char *verb,
 	cleanup_free char *runtime = NULL;
 	struct spawn spawn = SPAWN_INIT;
 	cleanup_spawn struct spawn_result result = SPAWN_RESULT_INIT;
-	const char *last;
-	size_t len = 0;
 	int r = oci_find_runtime(pod, c, &runtime, err);
 
 	if (r < 0)
@@ -76,12 +149,7 @@ int oci_call(const struct pod *pod, const struct container *c, const char *verb,
 		return r;
 	if (WIFEXITED(result.status) && WEXITSTATUS(result.status) == 0)
 		return 0;
-	last = spawn_last_line(&result.err, &len);
-	if (WIFSIGNALED(result.status))
-		return err_set(err, -EIO, "%s %s failed: killed by signal %d", oci_runtime_name(c),
-			       verb, WTERMSIG(result.status));
-	return err_set(err, -EIO, "%s %s failed: exit status %d%s%.*s", oci_runtime_name(c), verb,
-		       WEXITSTATUS(result.status), len > 0 ? ": " : "", (int)len, last);
+	return call_failed(c, verb, &result, err);
 }
 
 int oci_delete(const struct pod *pod, const struct container *c, struct error *err)

@@ -7,6 +7,8 @@
  */
 #pragma once
 
+#include <stddef.h>
+
 #include "base/strv.h"
 
 struct container;
@@ -29,6 +31,13 @@ const char *oci_runtime_name(const struct container *c);
  */
 int oci_call(const struct pod *pod, const struct container *c, const char *verb,
 	     const struct strv *words, const struct strv *after, struct error *err);
+
+/*
+ * What a program's output complains about: its last line, or the one before a
+ * "hint: " line; out of runc's log lines the text alone. `hint` may become "".
+ */
+void oci_last_words(const char *output, char *words, size_t words_size, char *hint,
+		    size_t hint_size);
 
 /* Forgets the container in the runtime, its processes included; it need not exist. */
 int oci_delete(const struct pod *pod, const struct container *c, struct error *err);

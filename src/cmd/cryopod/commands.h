@@ -6,6 +6,7 @@
 struct command;
 
 extern const struct command command_attach;
+extern const struct command command_checkpoint;
 extern const struct command command_cleanup;
 extern const struct command command_container_exists;
 extern const struct command command_create;
@@ -23,6 +24,7 @@ extern const struct command command_ps;
 extern const struct command command_pull;
 extern const struct command command_rename;
 extern const struct command command_restart;
+extern const struct command command_restore;
 extern const struct command command_rm;
 extern const struct command command_rmi;
 extern const struct command command_run;

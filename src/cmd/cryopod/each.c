@@ -9,10 +9,12 @@
 #include "pod/db.h"
 #include "pod/held.h"
 
-static int check_words(const struct each *each, int argc, struct error *err)
+int each_check(const struct each *each, int argc, struct error *err)
 {
 	if (each->all && each->latest)
 		return err_set(err, -EINVAL, "--all and --latest cannot be used together");
+	if (each->both_given && (each->all || each->latest) && argc > 0)
+		return err_set(err, -EINVAL, "%s", each->both_given);
 	if (each->all && argc > 0)
 		return err_set(err, -EINVAL, "no arguments are needed with --all");
 	if (each->latest && argc > 0)
@@ -34,6 +36,8 @@ static int find_named(struct pod *pod, const struct each *each, int argc, char *
 
 		if (r == -ENOENT && each->ignore)
 			continue;
+		if (r == -ENOENT && each->not_found)
+			return err_set(err, r, "%s: %s", each->not_found, argv[i]);
 		if (r < 0)
 			return r;
 		if (strv_contains(ids, id))
@@ -48,7 +52,7 @@ int choose_containers(struct pod *pod, const struct each *each, int argc, char *
 		      struct strv *ids, struct strv *words, struct error *err)
 {
 	char id[ID_LEN + 1];
-	int r = check_words(each, argc, err);
+	int r = each_check(each, argc, err);
 
 	if (r < 0)
 		return r;
@@ -109,7 +113,7 @@ int each_container(const struct program *program, const struct each *each, int a
 	cleanup_strv struct strv words = STRV_INIT;
 	struct error err = ERROR_INIT;
 	int exit_code;
-	int r = check_words(each, argc, &err);
+	int r = each_check(each, argc, &err);
 
 	if (r == 0)
 		r = program_open(program, &pod, &err);

@@ -23,7 +23,8 @@ struct each {
 	bool ignore;		/* unknown names are passed over */
 	unsigned int statuses;	/* with --all: only these (bits of 1 << STATUS_...); 0: any */
 	const char *none_given; /* the complaint; NULL: Podman's usual one */
-	bool usage_on_none;
+	const char *both_given; /* --latest or --all beside names; NULL: the usual one */
+	const char *not_found;	/* "no such container or image": the text before the name */
 	/* 0: the word typed (with -a and -l: the id) is printed; 1: nothing is. */
 	int (*act)(struct pod *pod, struct held *held, void *arg, struct error *err);
 	void *arg;
@@ -32,6 +33,9 @@ struct each {
 
 /* Returns the exit code of the command. */
 int each_container(const struct program *program, const struct each *each, int argc, char **argv);
+
+/* Do --all, --latest and the names agree? */
+int each_check(const struct each *each, int argc, struct error *err);
 
 /*
  * The ids meant by names, --all or --latest, and the words to print for them.

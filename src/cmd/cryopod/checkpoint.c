@@ -1,0 +1,140 @@
+/*
+ * container checkpoint: running containers to disk.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <strings.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "cmd/cryopod/commands.h"
+#include "cmd/cryopod/each.h"
+#include "cmd/cryopod/program.h"
+#include "cmd/cryopod/statistics.h"
+#include "pod/checkpoint.h"
+#include "pod/held.h"
+
+struct checkpoint_command {
+	struct checkpoint_options checkpoint;
+	bool all;
+	bool latest;
+	bool tcp_established;
+	bool file_locks;
+	bool ignore_rootfs;
+	bool ignore_volumes;
+	bool pre_checkpoint;
+	bool with_previous;
+	const char *compress;
+	const char *export;
+	const char *create_image;
+	struct statistics statistics;
+};
+
+static const struct opt checkpoint_option_table[] = {
+	OPT_FLAG('a', "all", struct checkpoint_command, all, "all running containers"),
+	OPT_STRING('c', "compress", struct checkpoint_command, compress, "none|gzip|zstd", NULL),
+	OPT_STRING(0, "create-image", struct checkpoint_command, create_image, "NAME", NULL),
+	OPT_STRING('e', "export", struct checkpoint_command, export, "FILE", NULL),
+	OPT_FLAG(0, "file-locks", struct checkpoint_command, file_locks, "save file locks"),
+	OPT_FLAG(0, "ignore-rootfs", struct checkpoint_command, ignore_rootfs, NULL),
+	OPT_FLAG(0, "ignore-volumes", struct checkpoint_command, ignore_volumes, NULL),
+	OPT_FLAG('k', "keep", struct checkpoint_command, checkpoint.keep,
+		 "keep the log and the statistics"),
+	OPT_FLAG('l', "latest", struct checkpoint_command, latest, "the container created last"),
+	OPT_FLAG('R', "leave-running", struct checkpoint_command, checkpoint.leave_running,
+		 "let it run on"),
+	OPT_FLAG('P', "pre-checkpoint", struct checkpoint_command, pre_checkpoint, NULL),
+	OPT_FLAG(0, "print-stats", struct checkpoint_command, checkpoint.stats,
+		 "print how long what took, as JSON"),
+	OPT_FLAG(0, "tcp-established", struct checkpoint_command, tcp_established,
+		 "save established TCP connections"),
+	OPT_FLAG(0, "with-previous", struct checkpoint_command, with_previous, NULL),
+	OPT_END,
+};
+
+static int act(struct pod *pod, struct held *held, void *arg, struct error *err)
+{
+	struct checkpoint_command *o = arg;
+	struct checkpoint_result result = { 0 };
+	int r = checkpoint_make(pod, held, &o->checkpoint, &result, err);
+
+	if (r == 0 && o->checkpoint.stats)
+		r = statistics_add(&o->statistics, held->c.id, &result, err);
+	json_decref(result.statistics);
+	return r < 0 ? r : o->checkpoint.stats;
+}
+
+static int check_compress(const char *word, struct error *err)
+{
+	if (!word || strcasecmp(word, "none") == 0 || strcasecmp(word, "gzip") == 0 ||
+	    strcasecmp(word, "zstd") == 0)
+		return 0;
+	return err_set(
+		err, -EINVAL,
+		"selected compression algorithm (\"%s\") not supported. Please select one from: "
+		"gzip, none, zstd",
+		word);
+}
+
+static int check(const struct checkpoint_command *o, struct error *err)
+{
+	int r;
+
+	if (o->compress && !o->export)
+		return err_set(err, -EINVAL, "--compress can only be used with --export");
+	r = check_compress(o->compress, err);
+	if (r < 0)
+		return r;
+	if (o->ignore_rootfs && !o->export)
+		return err_set(err, -EINVAL, "--ignore-rootfs can only be used with --export");
+	if (o->ignore_volumes && !o->export)
+		return err_set(err, -EINVAL, "--ignore-volumes can only be used with --export");
+	if (o->with_previous && o->pre_checkpoint)
+		return err_set(err, -EINVAL,
+			       "--with-previous can not be used with --pre-checkpoint");
+	if (o->export || o->create_image)
+		return err_set(err, -EOPNOTSUPP, "--%s is not supported by this version",
+			       o->export ? "export" : "create-image");
+	if (o->pre_checkpoint || o->with_previous)
+		return err_set(err, -EOPNOTSUPP, "--%s is not supported by this version",
+			       o->pre_checkpoint ? "pre-checkpoint" : "with-previous");
+	return 0;
+}
+
+static int run_checkpoint(const struct command *cmd, int argc, char **argv, void *program)
+{
+	struct checkpoint_command o = {
+		.statistics = { .whole = "podman_checkpoint_duration",
+				.runtime = "runtime_checkpoint_duration" },
+	};
+	struct each each = { .statuses = 1u << STATUS_RUNNING, .act = act, .arg = &o };
+	struct error err = ERROR_INIT;
+	int r = program_options(program, cmd, &o, &argc, argv);
+
+	if (r != PROGRAM_GO_ON)
+		return r;
+	each.all = o.all;
+	each.latest = o.latest;
+	r = each_check(&each, argc, &err);
+	if (r == 0)
+		r = check(&o, &err);
+	if (r < 0)
+		return program_fail(&err);
+	if (o.tcp_established)
+		strv_add(&o.checkpoint.words, "--tcp-established");
+	if (o.file_locks)
+		strv_add(&o.checkpoint.words, "--file-locks");
+	r = statistics_begin(&o.statistics, o.checkpoint.stats);
+	r = r < 0 ? EXIT_ENGINE : each_container(program, &each, argc, argv);
+	strv_done(&o.checkpoint.words);
+	return statistics_end(&o.statistics, r);
+}
+
+const struct command command_checkpoint = {
+	.name = "checkpoint",
+	.args = "CONTAINER [CONTAINER...]",
+	.brief = "Checkpoint one or more containers",
+	.options = checkpoint_option_table,
+	.run = run_checkpoint,
+};

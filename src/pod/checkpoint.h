@@ -1,0 +1,58 @@
+/*
+ * checkpoint: a running container to disk and back.
+ *
+ * In userdata: checkpoint/ holds the images, dump.log and stats-dump are what
+ * the dump left, restore.log and stats-restore the restore.
+ *
+ * Whatever fails before the dump is complete, and whatever kills us, leaves
+ * the container running: the runtime and its engine see to that. A checkpoint
+ * that is complete is one even if we die before we could write it down: the
+ * path in the record says that one was begun, checkpoint/inventory.img (the
+ * file written last) that it was finished. A failed restore leaves the
+ * container exited and the checkpoint as it was.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "base/strv.h"
+
+struct container;
+struct error;
+struct held;
+struct pod;
+
+struct checkpoint_options {
+	bool keep; /* logs and statistics stay */
+	bool leave_running;
+	bool stats;	   /* wanted */
+	struct strv words; /* for the runtime: "--tcp-established", "--file-locks" */
+};
+
+struct restore_options {
+	bool keep; /* the checkpoint, logs and statistics stay */
+	bool stats;
+	struct strv words;
+};
+
+struct checkpoint_result {
+	uint64_t runtime_us; /* the time the runtime took */
+	json_t *statistics;  /* NULL unless wanted; owned */
+};
+
+/* -EBUSY: it does not run. -EIO: the runtime failed, in its words. */
+int checkpoint_make(struct pod *pod, struct held *held, const struct checkpoint_options *o,
+		    struct checkpoint_result *ret, struct error *err);
+
+/* -EBUSY: it runs or is paused. -ENOENT: there is no complete checkpoint. */
+int checkpoint_restore(struct pod *pod, struct held *held, const struct restore_options *o,
+		       struct checkpoint_result *ret, struct error *err);
+
+/*
+ * For a container whose processes were found gone: did a checkpoint that was
+ * begun get complete? Then it is written into the record: 1.
+ */
+int checkpoint_adopt(const struct pod *pod, struct container *c, struct error *err);
