@@ -1,14 +1,9 @@
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/cgroupfs.h"
@@ -24,6 +19,7 @@
 #include "runtime/hook.h"
 #include "runtime/init.h"
 #include "runtime/namespace.h"
+#include "runtime/pid-file.h"
 #include "runtime/runtime.h"
 #include "runtime/spec.h"
 #include "runtime/sync.h"
@@ -185,23 +181,13 @@ static int accompany(struct create *c, struct error *err)
 	return r;
 }
 
-static int write_pid_file(const char *path, pid_t pid, struct error *err)
-{
-	char text[16];
-
-	if (!path)
-		return 0;
-	(void)snprintf(text, sizeof(text), "%d", pid);
-	return file_replace_at(AT_FDCWD, path, text, strlen(text), 0644, err);
-}
-
 static int complete(struct create *c, struct error *err)
 {
 	int r;
 
 	r = container_save(&c->container, err);
 	if (r >= 0)
-		r = write_pid_file(c->opts->pid_file, c->init, err);
+		r = pid_file_write(c->opts->pid_file, c->init, err);
 	if (r >= 0)
 		r = sync_send(c->sync, SYNC_GO, err);
 	if (r >= 0)

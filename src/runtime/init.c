@@ -2,13 +2,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/keyctl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -33,20 +31,6 @@ static int set_names(const struct spec *spec, struct error *err)
 	if (spec->domainname && *spec->domainname && spec_wants_ns(spec, NS_KIND_UTS) &&
 	    setdomainname(spec->domainname, strlen(spec->domainname)) < 0)
 		return err_sys(err, "set domain name '%s'", spec->domainname);
-	return 0;
-}
-
-/* A session keyring of its own, so that the caller's keys stay the caller's. */
-static int make_keyring(const struct init *init, struct error *err)
-{
-	char name[300];
-
-	if (init->no_new_keyring)
-		return 0;
-	(void)snprintf(name, sizeof(name), "_ses.%s", init->container->id);
-	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, name) < 0 && errno != ENOSYS &&
-	    errno != EPERM && errno != EDQUOT)
-		return err_sys(err, "make a session keyring");
 	return 0;
 }
 
@@ -82,7 +66,7 @@ static int enter_namespaces(const struct init *init, struct error *err)
 		return err_sys(err, "keep others from tracing");
 	r = become_root(spec, err);
 	if (r >= 0)
-		r = make_keyring(init, err);
+		r = init->no_new_keyring ? 0 : process_join_keyring(init->container->id, err);
 	if (r >= 0 && spec_new_ns(spec, NS_KIND_NET))
 		r = netlink_loopback_up(err);
 	if (r >= 0)

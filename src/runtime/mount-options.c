@@ -173,3 +173,19 @@ int mount_options_parse(char *const *words, struct arena *arena, struct mount_op
 	*ret = o;
 	return 0;
 }
+
+const char *mount_options_word(size_t i)
+{
+	static const char *const modes[] = { "bind", "rbind", "remount", "tmpcopyup", "defaults" };
+
+	if (i < ARRAY_SIZE(modes))
+		return modes[i];
+	i -= ARRAY_SIZE(modes);
+	if (i < ARRAY_SIZE(flag_words))
+		return flag_words[i].word;
+	i -= ARRAY_SIZE(flag_words);
+	if (i < ARRAY_SIZE(propagation_words))
+		return propagation_words[i].word;
+	i -= ARRAY_SIZE(propagation_words);
+	return i < ARRAY_SIZE(recursive_words) ? recursive_words[i].word : NULL;
+}

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct arena;
@@ -27,3 +28,6 @@ struct mount_options {
 /* `words` is NULL-terminated, or NULL. `data` lives in the arena. */
 int mount_options_parse(char *const *words, struct arena *arena, struct mount_options *ret,
 			struct error *err);
+
+/* The words that are understood, one after the other; NULL behind the last. */
+const char *mount_options_word(size_t i);

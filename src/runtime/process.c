@@ -4,13 +4,12 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
-#include <linux/securebits.h>
+#include <linux/keyctl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -37,6 +36,17 @@ void process_reset_signals(void)
 		(void)signal(sig, SIG_DFL); /* some can't be changed, and needn't */
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL); /* can't fail with these arguments */
+}
+
+int process_join_keyring(const char *id, struct error *err)
+{
+	char name[300];
+
+	(void)snprintf(name, sizeof(name), "_ses.%s", id);
+	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, name) < 0 && errno != ENOSYS &&
+	    errno != EPERM && errno != EACCES && errno != EDQUOT)
+		return err_sys(err, "join session keyring '%s'", name);
+	return 0;
 }
 
 int process_set_oom_score(const struct spec_process *spec, struct error *err)

@@ -30,6 +30,9 @@ struct process {
 		.env = STRV_INIT                                                                   \
 	}
 
+/* A session keyring of the container's own, so that the caller's keys stay the caller's. */
+int process_join_keyring(const char *id, struct error *err);
+
 /* The caller must be in the host's /proc still: oom_score_adj is written through it. */
 int process_set_oom_score(const struct spec_process *spec, struct error *err);
 

@@ -61,3 +61,36 @@ struct run_opts {
  * deletes it, and returns its exit code (128 + signal) in *ret_code. */
 int runtime_run(const struct runtime *rt, const char *id, const struct run_opts *opts,
 		int *ret_code, struct error *err);
+
+struct exec_opts {
+	const char *process_file; /* process.json; NULL: config.json's process, changed as below */
+	char *const *args;	  /* NULL-terminated; NULL with a process_file */
+	char *const *env;	  /* NULL-terminated or NULL, as all lists here */
+	char *const *caps;
+	const char *cwd;
+	const char *user; /* "UID[:GID]" */
+	char *const *groups;
+	const char *pid_file;
+	const char *console_socket;
+	int preserve_fds;
+	bool terminal;
+	bool detach;
+	bool no_new_privileges;
+	bool ignore_paused;
+};
+
+/* Runs another process in a container. *ret_code is its exit code unless detached (then 0). */
+int runtime_exec(const struct runtime *rt, const char *id, const struct exec_opts *opts,
+		 int *ret_code, struct error *err);
+
+int runtime_pause(const struct runtime *rt, const char *id, bool pause, struct error *err);
+
+/* Prints the ids as JSON, or what ps(1), called with `args` (NULL: -ef), says of them. */
+int runtime_ps(const struct runtime *rt, const char *id, bool json, char *const *args, FILE *out,
+	       struct error *err);
+
+/* Writes a config.json to begin with. -EEXIST: there is one. */
+int runtime_write_spec(const char *bundle, bool rootless, struct error *err);
+
+/* What this runtime can do, as the standard's features document; the caller's. */
+int runtime_features(char **ret, struct error *err);
