@@ -156,12 +156,10 @@ int image_write(struct image *image, const ProtobufCMessage *message, struct err
 int image_finish(struct image *image, struct error *err)
 {
 	int r = image_flush(image, err);
+	int closed = close(take_fd(&image->fd));
 
-	if (r == 0 && close(image->fd) < 0)
+	if (r == 0 && closed < 0)
 		r = err_sys(err, "close image '%s'", image->name);
-	else if (r < 0)
-		(void)close(image->fd); /* the write error is the one to tell */
-	image->fd = -EBADF;
 	image_done(image);
 	return r;
 }
