@@ -10,6 +10,12 @@
 
 #include "trace/freeze.h"
 
+/* Whatever a thread of ours makes is ours. TRACESYSGOOD: a tracer that dies in a syscall stop
+ * leaves 0x85 behind as the stop's code, which is no signal; a plain SIGTRAP would kill. */
+#define FREEZE_PTRACE_OPTIONS                                                                      \
+	(PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC |     \
+	 PTRACE_O_TRACESYSGOOD)
+
 struct freeze_slot {
 	pid_t host_tid; /* 0: empty */
 	size_t task;

@@ -29,10 +29,7 @@
 #include "base/log.h"
 #include "base/proc.h"
 #include "trace/freeze-priv.h"
-
-#define SEIZE_OPTIONS                                                                              \
-	(PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC |     \
-	 PTRACE_O_TRACESYSGOOD)
+#include "trace/regs.h"
 
 #define SPIN_NS (200 * NS_PER_US)     /* most threads stop within this */
 #define VFORK_LOOK_NS (2 * NS_PER_MS) /* one that has not may be a vfork parent */
@@ -74,7 +71,7 @@ int freeze_seize(struct freeze *f, size_t task, pid_t host_tid, struct error *er
 {
 	int r;
 
-	if (ptrace(PTRACE_SEIZE, host_tid, NULL, SEIZE_OPTIONS) < 0) {
+	if (ptrace(PTRACE_SEIZE, host_tid, NULL, FREEZE_PTRACE_OPTIONS) < 0) {
 		if (errno == ESRCH)
 			return 0;
 		if (errno == EPERM)
@@ -163,7 +160,8 @@ static int handle_report(struct freeze *f, size_t task, size_t thread, const sig
 		}
 		t->stopped = true;
 		t->stop_signal = is_stop_signal(signal) ? signal : 0;
-		return 1;
+		r = regs_hide_interrupt(t->host_tid, err);
+		return r == 0 || r == -ESRCH ? 1 : r;
 	case PTRACE_EVENT_FORK:
 	case PTRACE_EVENT_VFORK:
 	case PTRACE_EVENT_CLONE:

@@ -191,6 +191,44 @@ void regs_filter_done(struct regs_filter *filter)
 	*filter = (struct regs_filter){ .insns = NULL };
 }
 
+static bool answers_every_interruption(unsigned long long nr)
+{
+	switch (nr) {
+	case SYS_epoll_wait:
+	case SYS_epoll_pwait:
+	case SYS_epoll_pwait2:
+	case SYS_semop:
+	case SYS_semtimedop:
+	case SYS_rt_sigtimedwait:
+	case SYS_recvfrom:
+	case SYS_recvmsg:
+	case SYS_sendto:
+	case SYS_sendmsg:
+	case SYS_accept:
+	case SYS_accept4:
+	case SYS_connect:
+		return true;
+	default:
+		return false;
+	}
+}
+
+int regs_hide_interrupt(pid_t host_tid, struct error *err)
+{
+	struct user_regs_struct regs;
+	int r = regs_get(host_tid, &regs, NULL);
+
+	if (r == -EOPNOTSUPP)
+		return 0; /* 32-bit code, which others will refuse in words */
+	if (r < 0)
+		return err_set(err, r, "thread %d: read registers: %s", (int)host_tid,
+			       strerror(-r));
+	if (!answers_every_interruption(regs.orig_rax) || (long long)regs.rax != -EINTR)
+		return 0;
+	regs.rax = (unsigned long long)-(long long)KERNEL_ERESTARTNOHAND;
+	return regs_set(host_tid, &regs, err);
+}
+
 void regs_resolve_restart(struct user_regs_struct *regs)
 {
 	if ((long long)regs->orig_rax >= 0) {

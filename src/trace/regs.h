@@ -60,6 +60,14 @@ int regs_get_seccomp_filter(pid_t host_tid, size_t index, struct regs_filter *re
 			    struct error *err);
 void regs_filter_done(struct regs_filter *filter);
 
+/*
+ * Some system calls (epoll_wait, semop, sigtimedwait, sockets with timeouts)
+ * answer every interruption with EINTR, a mere ptrace stop included. For a
+ * thread that was stopped in one, the kernel is told to treat it like the
+ * others: restart unless a signal handler runs first.
+ */
+int regs_hide_interrupt(pid_t host_tid, struct error *err);
+
 /* What the registers of a thread stopped in or before a system call will do when it
  * goes on: the kernel's restart rule applied (signal-free). `regs` becomes a state
  * that any means can load, since it no longer depends on orig_rax. */

@@ -3,7 +3,7 @@
  *
  *	struct remote remote = REMOTE_INIT;	(cleanup_remote)
  *	r = remote_begin(&remote, tid, &area, tape, err);
- *	... remote.live holds the area as the target left it ...
+ *	... tape_result(tape, remote.live, entry), remote.live + offset ...
  *	r = remote_end(&remote, err);		(or the target is killed, without it)
  *
  * Between begin and end the area is mapped in the target and the thread stands
@@ -32,22 +32,32 @@ struct area;
 struct error;
 struct tape;
 
+enum remote_state {
+	REMOTE_NONE,	/* nothing of ours is in the target */
+	REMOTE_PLANTED, /* its vDSO padding holds our stub, registers may point into it */
+	REMOTE_MAPPED,	/* the area is mapped, too */
+	REMOTE_PLAYED,	/* the thread stands at the end of the tape */
+};
+
 struct remote {
+	enum remote_state state;
 	pid_t host_tid;
 	int mem_fd;		      /* /proc/TID/mem */
-	struct user_regs_struct regs; /* as it was */
+	struct user_regs_struct regs; /* as they were */
 	uint64_t sigmask;	      /* as it was */
-	int signal;		      /* the signal it calls us with; 0: watched by syscall stops */
-	struct raddr area;	      /* where the area is in the target */
+	int32_t ns_tgid;	      /* as the target itself would say */
+	int32_t ns_tid;
+	int signal;	   /* that it calls us with; 0: watched by system call stops */
+	struct raddr area; /* in the target */
 	uint64_t area_size;
-	struct raddr stub; /* in the padding of the vDSO */
-	size_t stub_len;
-	uint64_t leave_offset;	/* in the stub: where the end of the play jumps to */
-	struct pie_area *live;	/* copy of the area's image after the play; owned */
-	unsigned int n_stops;	/* ptrace stops it took so far */
-	bool planted;		/* the padding holds our stub */
-	bool mapped;		/* the area is mapped in the target */
-	bool suspended_seccomp; /* PTRACE_O_SUSPEND_SECCOMP is set */
+	struct raddr slot; /* in the padding of the vDSO: head and stub */
+	/* Addresses in the stub: its system call, its way home, its constant. */
+	uint64_t map;
+	uint64_t leave;
+	uint64_t area_imm;
+	struct pie_area *live; /* the area's image after the play; owned */
+	unsigned int n_stops;  /* ptrace stops it took so far */
+	bool seccomp_suspended;
 };
 
 #define REMOTE_INIT                                                                                \
@@ -56,14 +66,13 @@ struct remote {
 	}
 
 /*
- * Maps the area, plays the tape in it and reads it back. The area must be
- * sealed; its tape must not end by itself (JUMP and so on are added here). On
- * failure the thread is stopped as it was, with nothing mapped; a tape that
- * failed is told by its label. -EOPNOTSUPP: nothing can be planted in this
- * target, and why.
+ * Adds the ending to the tape, seals the area, maps it in the target, plays the
+ * tape there and reads the area back. On failure the thread is stopped as it
+ * was, with nothing mapped; an entry that failed is told by its label.
+ * -EOPNOTSUPP: nothing can be planted in this target, and why.
  */
-int remote_begin(struct remote *remote, pid_t host_tid, const struct area *area,
-		 const struct tape *tape, struct error *err);
+int remote_begin(struct remote *remote, pid_t host_tid, struct area *area, struct tape *tape,
+		 struct error *err);
 
 /* The thread is as it was before remote_begin, in a PTRACE_EVENT_STOP. */
 int remote_end(struct remote *remote, struct error *err);

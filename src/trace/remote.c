@@ -1,0 +1,586 @@
+/*
+ * remote: see remote.h, and docs/design/injection.md for why each step is safe.
+ *
+ * The rule of this file: at every moment, the thread's registers, its mask and
+ * the stub say together how it gets home without us. So the stub is planted
+ * before the registers point at it, registers point at it before the mask
+ * changes, and on the way back the mask is put right before the registers.
+ */
+#include "trace/remote.h"
+
+#include <inttypes.h>
+#include <sched.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/proc.h"
+#include "trace/area.h"
+#include "trace/freeze-priv.h"
+#include "trace/regs.h"
+#include "trace/slot.h"
+#include "trace/stub.h"
+#include "trace/tape.h"
+
+#define STOP_TIMEOUT_NS (10 * NS_PER_SEC)
+#define SPIN_NS (500 * NS_PER_US)
+
+/* DF, TF, AC, NT, RF: what the player must not inherit. */
+#define EFLAGS_UNFIT UINT64_C(0x54500)
+
+enum stop_kind {
+	STOP_OURS,    /* the signal the thread calls us with */
+	STOP_SYSCALL, /* entry or exit of a system call */
+	STOP_TRAP,    /* PTRACE_EVENT_STOP */
+};
+
+static uint64_t bit_of(int signal)
+{
+	return signal ? UINT64_C(1) << (signal - 1) : 0;
+}
+
+/* Waits for the next stop, whose code is left in place (freeze-stop.c says why). */
+static int wait_stop(struct remote *remote, int *ret_status, struct error *err)
+{
+	uint64_t began = clock_mono_ns();
+
+	for (;;) {
+		siginfo_t si = { 0 };
+		uint64_t waited;
+
+		if (waitid(P_PID, (id_t)remote->host_tid, &si,
+			   WEXITED | WSTOPPED | WNOHANG | WNOWAIT | __WALL) < 0 &&
+		    errno != EINTR)
+			return err_set(err, -ESRCH, "thread %d has gone", (int)remote->host_tid);
+		if (si.si_pid && si.si_code != CLD_TRAPPED && si.si_code != CLD_STOPPED)
+			return err_set(err, -ESRCH, "thread %d has died", (int)remote->host_tid);
+		if (si.si_pid) {
+			remote->n_stops++;
+			*ret_status = si.si_status;
+			return 0;
+		}
+		waited = clock_mono_ns() - began;
+		if (waited > STOP_TIMEOUT_NS)
+			return err_set(err, -ETIMEDOUT, "thread %d does not come back",
+				       (int)remote->host_tid);
+		if (waited < SPIN_NS)
+			(void)sched_yield();
+		else
+			(void)nanosleep(&(struct timespec){ .tv_nsec = 50000 }, NULL);
+	}
+}
+
+static bool is_ours(const struct remote *remote, int signal)
+{
+	siginfo_t si;
+
+	return remote->signal && signal == remote->signal &&
+	       ptrace(PTRACE_GETSIGINFO, remote->host_tid, NULL, &si) == 0 &&
+	       si.si_code == SI_TKILL && si.si_pid == remote->ns_tgid;
+}
+
+static bool is_fault(int signal)
+{
+	return signal == SIGSEGV || signal == SIGBUS || signal == SIGILL || signal == SIGFPE ||
+	       signal == SIGSYS || signal == SIGTRAP;
+}
+
+/*
+ * Resumes until something of interest happens. Stop signals (which can't be
+ * blocked) are let through, their stops passed over: what they mean for the
+ * task shows when it is let go. Of the one signal that is not blocked, which the
+ * task ignores, copies sent by others are dropped, as the task would have.
+ */
+static int resume(struct remote *remote, enum __ptrace_request how, enum stop_kind *ret_kind,
+		  struct error *err)
+{
+	int pass = 0;
+
+	for (;;) {
+		int status = 0;
+		int signal;
+		int r;
+
+		if (ptrace(how, remote->host_tid, NULL, (long)pass) < 0)
+			return err_sys(err, "thread %d: resume", (int)remote->host_tid);
+		r = wait_stop(remote, &status, err);
+		if (r < 0)
+			return r;
+		pass = 0;
+		signal = status & 0x7f;
+		if (status >> 8 == PTRACE_EVENT_STOP) {
+			*ret_kind = STOP_TRAP;
+			return 0;
+		}
+		if (status >> 8)
+			continue;
+		if (status & 0x80) {
+			*ret_kind = STOP_SYSCALL;
+			return 0;
+		}
+		if (is_ours(remote, signal)) {
+			*ret_kind = STOP_OURS;
+			return 0;
+		}
+		if (is_fault(signal))
+			return err_set(err, -EFAULT, "thread %d got signal %d (%s) in our code",
+				       (int)remote->host_tid, signal, sigabbrev_np(signal));
+		if (signal != remote->signal)
+			pass = signal;
+	}
+}
+
+static int resume_to_syscall(struct remote *remote, struct error *err)
+{
+	enum stop_kind kind = STOP_TRAP;
+
+	while (kind != STOP_SYSCALL) {
+		int r = resume(remote, PTRACE_SYSCALL, &kind, err);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* The thread has come to its call: by signal, or watched from call to call. */
+static int resume_to_ping(struct remote *remote, struct error *err)
+{
+	enum stop_kind kind = STOP_TRAP;
+	struct user_regs_struct regs;
+	int r;
+
+	if (remote->signal) {
+		while (kind != STOP_OURS) {
+			r = resume(remote, PTRACE_CONT, &kind, err);
+			if (r < 0)
+				return r;
+		}
+		return 0;
+	}
+	for (;;) {
+		r = resume_to_syscall(remote, err); /* entry */
+		if (r == 0)
+			r = regs_get(remote->host_tid, &regs, err);
+		if (r == 0)
+			r = resume_to_syscall(remote, err); /* exit */
+		if (r < 0)
+			return r;
+		if (regs.orig_rax == SYS_tgkill && (int32_t)regs.rdi == remote->ns_tgid &&
+		    (int32_t)regs.rsi == remote->ns_tid && regs.rdx == 0)
+			return 0;
+	}
+}
+
+/* From any stop to a PTRACE_EVENT_STOP, with no instruction in between. */
+static int to_trap(struct remote *remote, struct error *err)
+{
+	enum stop_kind kind = STOP_OURS;
+
+	if (ptrace(PTRACE_INTERRUPT, remote->host_tid, NULL, NULL) < 0)
+		return err_sys(err, "thread %d: interrupt", (int)remote->host_tid);
+	while (kind != STOP_TRAP) {
+		int r = resume(remote, PTRACE_CONT, &kind, err);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* A signal that nothing in the target sees: ignored by default or explicitly, not blocked (else
+ * it might wait for it), and none of it pending. */
+static int choose_signal(const struct proc_status *status)
+{
+	static const int candidates[] = { SIGURG, SIGWINCH, SIGCHLD };
+	uint64_t taken = status->sig_caught | status->sig_blocked | status->sig_pending |
+			 status->sig_shared_pending;
+
+	for (size_t i = 0; i < ARRAY_SIZE(candidates); i++) {
+		if (!(taken & bit_of(candidates[i])))
+			return candidates[i];
+	}
+	return 0;
+}
+
+static int check_dispatch(pid_t host_tid, struct error *err)
+{
+#ifdef PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG
+	struct {
+		uint64_t mode;
+		uint64_t selector;
+		uint64_t offset;
+		uint64_t len;
+	} config = { 0 };
+
+	if (ptrace((enum __ptrace_request)PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG, host_tid,
+		   sizeof(config), &config) == 0 &&
+	    config.mode != PR_SYS_DISPATCH_OFF)
+		return err_set(err, -EOPNOTSUPP, "thread %d dispatches its own system calls",
+			       (int)host_tid);
+#else
+	(void)host_tid;
+	(void)err;
+#endif
+	return 0;
+}
+
+static int suspend_seccomp(struct remote *remote, struct error *err)
+{
+	if (ptrace(PTRACE_SETOPTIONS, remote->host_tid, NULL,
+		   FREEZE_PTRACE_OPTIONS | PTRACE_O_SUSPEND_SECCOMP) < 0) {
+		int r = err_sys(err, "thread %d: suspend its seccomp filters",
+				(int)remote->host_tid);
+
+		err_hint(err, "needs CAP_SYS_ADMIN, outside of any seccomp filter");
+		return r;
+	}
+	remote->seccomp_suspended = true;
+	return 0;
+}
+
+static int read_status(struct remote *remote, struct error *err)
+{
+	struct proc_status status;
+	int r;
+
+	r = proc_status_of(remote->host_tid, &status, err);
+	if (r < 0)
+		return r;
+	remote->ns_tgid = proc_ids_inner(&status.ns_tgid);
+	remote->ns_tid = proc_ids_inner(&status.ns_pid);
+	remote->signal = choose_signal(&status);
+	proc_status_done(&status);
+	if (status.shadow_stack)
+		return err_set(err, -EOPNOTSUPP, "thread %d has a shadow stack",
+			       (int)remote->host_tid);
+	if (status.seccomp == 1)
+		return err_set(err, -EOPNOTSUPP, "thread %d is in seccomp's strict mode",
+			       (int)remote->host_tid);
+	r = check_dispatch(remote->host_tid, err);
+	if (r == 0 && status.seccomp)
+		r = suspend_seccomp(remote, err);
+	return r;
+}
+
+/* A thread that a tracer before us was killed over: let it run until it is home. */
+static int let_leave(struct remote *remote, const struct slot_room *room, struct error *err)
+{
+	uint64_t began = clock_mono_ns();
+	int r;
+
+	for (;;) {
+		r = regs_get(remote->host_tid, &remote->regs, err);
+		if (r < 0 || !slot_is_leaving(room, remote->regs.rip))
+			return r;
+		if (clock_mono_ns() - began > STOP_TIMEOUT_NS)
+			return err_set(err, -ETIMEDOUT,
+				       "thread %d is still in the code of a dump that was killed",
+				       (int)remote->host_tid);
+		if (ptrace(PTRACE_CONT, remote->host_tid, NULL, NULL) < 0)
+			return err_sys(err, "thread %d: resume", (int)remote->host_tid);
+		(void)sched_yield();
+		if (ptrace(PTRACE_INTERRUPT, remote->host_tid, NULL, NULL) < 0)
+			return err_sys(err, "thread %d: interrupt", (int)remote->host_tid);
+		for (;;) {
+			int status = 0;
+
+			r = wait_stop(remote, &status, err);
+			if (r < 0)
+				return r;
+			if (status >> 8 == PTRACE_EVENT_STOP)
+				break;
+			/* Its signals are its own. */
+			if (ptrace(PTRACE_CONT, remote->host_tid, NULL,
+				   status >> 8 ? 0L : (long)status) < 0)
+				return err_sys(err, "thread %d: resume", (int)remote->host_tid);
+		}
+	}
+}
+
+static int plant(struct remote *remote, struct error *err)
+{
+	struct user_regs_struct home = remote->regs;
+	struct stub_layout layout;
+	struct slot_room room;
+	struct {
+		struct slot_head head;
+		uint8_t stub[STUB_LEN_MAX];
+	} slot = { .head = { .magic = SLOT_MAGIC, .area_size = remote->area_size } };
+	size_t i;
+	int r;
+
+	r = slot_look(remote->host_tid, &room, err);
+	if (r == 0 && room.dirty)
+		r = let_leave(remote, &room, err);
+	if (r < 0)
+		return r;
+	home = remote->regs;
+	regs_resolve_restart(&home);
+	stub_emit(
+		&(struct stub_spec){
+			.regs = &home,
+			.area_size = remote->area_size,
+			.with_map = true,
+			.with_ping = true,
+			.ns_tgid = remote->ns_tgid,
+			.ns_tid = remote->ns_tid,
+			.signal = remote->signal,
+			.with_mask = true,
+			.sigmask = remote->sigmask,
+		},
+		slot.stub, &layout);
+
+	i = slot_choose(&room, &slot.head.sequence);
+	remote->slot = raddr_add(slot_stub(&room, i), -sizeof(slot.head));
+	r = rmem_poke(remote->mem_fd, remote->slot, &slot, sizeof(slot), err);
+	if (r < 0)
+		return err_wrap(err, r, "task %d: plant the way home in its vDSO",
+				(int)remote->host_tid);
+	remote->state = REMOTE_PLANTED;
+	remote->leave = slot_stub(&room, i).v + layout.leave;
+	remote->area_imm = slot_stub(&room, i).v + layout.area_imm;
+	remote->map = slot_stub(&room, i).v + layout.map;
+	return 0;
+}
+
+static int map_area(struct remote *remote, struct error *err)
+{
+	struct user_regs_struct regs = remote->regs;
+	int r;
+
+	regs.rip = remote->map;
+	regs.orig_rax = (unsigned long long)-1;
+	regs.rax = SYS_mmap;
+	regs.rdi = 0;
+	regs.rsi = remote->area_size;
+	regs.rdx = PROT_READ | PROT_WRITE | PROT_EXEC;
+	regs.r10 = MAP_PRIVATE | MAP_ANONYMOUS;
+	regs.r8 = (unsigned long long)-1;
+	regs.r9 = 0;
+	r = regs_set(remote->host_tid, &regs, err);
+	if (r == 0)
+		r = regs_set_sigmask(remote->host_tid, ~bit_of(remote->signal), err);
+	if (r == 0)
+		r = resume_to_syscall(remote, err);
+	if (r == 0)
+		r = resume_to_syscall(remote, err);
+	if (r == 0)
+		r = regs_get(remote->host_tid, &regs, err);
+	if (r < 0)
+		return r;
+	if ((long long)regs.rax < 0 && (long long)regs.rax >= -4095) {
+		r = err_set(err, (int)regs.rax, "task %d: map %" PRIu64 " bytes in it: %s",
+			    (int)remote->host_tid, remote->area_size, strerror((int)-regs.rax));
+		err_hint(err, "is there a limit on its address space, or a policy against "
+			      "executable memory?");
+		return r;
+	}
+	remote->area = raddr_of(regs.rax);
+	r = rmem_poke(remote->mem_fd, raddr_of(remote->area_imm), &remote->area.v,
+		      sizeof(remote->area.v), err);
+	if (r == 0)
+		r = rmem_poke(remote->mem_fd,
+			      raddr_add(remote->slot, offsetof(struct slot_head, area)),
+			      &remote->area.v, sizeof(remote->area.v), err);
+	if (r < 0) {
+		/* Behind its system call the stub needs no constant. */
+		(void)resume_to_ping(remote, NULL);
+		return r;
+	}
+	remote->state = REMOTE_MAPPED;
+	return 0;
+}
+
+static int play(struct remote *remote, const struct area *area, const struct tape *tape,
+		struct error *err)
+{
+	cleanup_free void *image = malloc(area->image_len);
+	struct user_regs_struct regs = remote->regs;
+	int r;
+
+	if (!image)
+		return err_oom(err);
+	area_write(area, image);
+	r = rmem_write(remote->host_tid, remote->area, image, area->image_len, err);
+	if (r < 0)
+		return r;
+	regs.rip = remote->area.v + area->player_at;
+	regs.rsp = remote->area.v + tape->stack_at + tape->stack_size;
+	regs.rdi = remote->area.v;
+	regs.rsi = tape->index;
+	regs.rbp = 0;
+	regs.eflags &= ~EFLAGS_UNFIT;
+	regs.orig_rax = (unsigned long long)-1;
+	r = regs_set(remote->host_tid, &regs, err);
+	if (r == 0)
+		r = resume_to_ping(remote, err);
+	if (r < 0)
+		return r;
+	remote->state = REMOTE_PLAYED;
+	r = rmem_read(remote->host_tid, remote->area, image, area->image_len, err);
+	if (r < 0)
+		return r;
+	remote->live = take_ptr(&image);
+	return 0;
+}
+
+/* The last two entries, whose values are known only now. */
+static void fill_ending(const struct remote *remote, struct tape *tape)
+{
+	struct pie_entry *ping = &tape->entries[tape->n - 2];
+	struct pie_entry *jump = &tape->entries[tape->n - 1];
+
+	ping->args[0] = (uint64_t)remote->ns_tgid;
+	ping->args[1] = (uint64_t)remote->ns_tid;
+	ping->args[2] = (uint64_t)remote->signal;
+	jump->args[0] = remote->leave;
+	jump->args[1] = remote->regs.eflags;
+}
+
+static int add_ending(struct area *area, struct tape *tape, struct error *err)
+{
+	if (tape && tape->epilogue == PIE_NO_EPILOGUE)
+		tape_epilogue(tape);
+	(void)tape_call(tape, SYS_tgkill, TAPE_ARGS(), "call the tracer");
+	(void)tape_op(tape, PIE_OP_JUMP, TAPE_ARGS(), "go home");
+	return area_seal(area, err);
+}
+
+static int begin(struct remote *remote, struct area *area, struct tape *tape, struct error *err)
+{
+	int r;
+
+	r = add_ending(area, tape, err);
+	if (r < 0)
+		return r;
+	remote->area_size = area->size;
+	r = regs_get(remote->host_tid, &remote->regs, err);
+	if (r == 0)
+		r = regs_get_sigmask(remote->host_tid, &remote->sigmask, err);
+	if (r == 0)
+		r = read_status(remote, err);
+	if (r < 0)
+		return r;
+	remote->mem_fd = rmem_open(remote->host_tid, err);
+	if (remote->mem_fd < 0)
+		return remote->mem_fd;
+	r = plant(remote, err);
+	if (r == 0)
+		r = map_area(remote, err);
+	if (r < 0)
+		return r;
+	fill_ending(remote, tape);
+	return play(remote, area, tape, err);
+}
+
+int remote_begin(struct remote *remote, pid_t host_tid, struct area *area, struct tape *tape,
+		 struct error *err)
+{
+	int r;
+
+	*remote = (struct remote)REMOTE_INIT;
+	remote->host_tid = host_tid;
+	r = begin(remote, area, tape, err);
+	if (r == 0)
+		r = area_fault(area, remote->live, err);
+	if (r < 0) {
+		remote_done(remote);
+		return r;
+	}
+	log_debug("thread %d played %zu entries in %u stops", (int)host_tid, tape->n,
+		  remote->n_stops);
+	return 0;
+}
+
+/* Was the area really unmapped? Our own stub says nothing about it. */
+static int check_unmapped(const struct remote *remote, struct error *err)
+{
+	char byte;
+
+	if (rmem_read(remote->host_tid, remote->area, &byte, 1, NULL) == -EFAULT)
+		return 0;
+	return err_set(err, -EIO, "task %d: our area at %" PRIx64 " is still mapped",
+		       (int)remote->host_tid, remote->area.v);
+}
+
+/* Mask before registers: until they are set, the stub would put the same mask. */
+static int put_back(struct remote *remote, struct error *err)
+{
+	static const uint8_t zero[SLOT_LEN];
+	int r;
+
+	r = regs_set_sigmask(remote->host_tid, remote->sigmask, err);
+	if (r == 0)
+		r = regs_set(remote->host_tid, &remote->regs, err);
+	if (r == 0)
+		r = rmem_poke(remote->mem_fd, remote->slot, zero, sizeof(zero), err);
+	if (r == 0)
+		r = to_trap(remote, err);
+	return r;
+}
+
+/* From wherever it stands, by way of the stub: also after a fault in our code. */
+static int leave(struct remote *remote, struct error *err)
+{
+	struct user_regs_struct regs = remote->regs;
+	int r = 0;
+
+	regs.rip = remote->leave;
+	regs.orig_rax = (unsigned long long)-1;
+	r = regs_set(remote->host_tid, &regs, err);
+	if (r == 0)
+		r = resume_to_ping(remote, err);
+	if (r == 0)
+		r = check_unmapped(remote, err);
+	return r;
+}
+
+int remote_end(struct remote *remote, struct error *err)
+{
+	int r = 0;
+
+	if (remote->state >= REMOTE_MAPPED)
+		r = leave(remote, err);
+	if (r == 0 && remote->state >= REMOTE_PLANTED)
+		r = put_back(remote, err);
+	if (remote->seccomp_suspended &&
+	    ptrace(PTRACE_SETOPTIONS, remote->host_tid, NULL, FREEZE_PTRACE_OPTIONS) < 0 && r == 0)
+		r = err_sys(err, "thread %d: resume its seccomp filters", (int)remote->host_tid);
+	if (r == 0)
+		log_debug("thread %d was led home in %u stops", (int)remote->host_tid,
+			  remote->n_stops);
+	remote_drop(remote);
+	return r;
+}
+
+void remote_drop(struct remote *remote)
+{
+	cleanup_fd_p(&remote->mem_fd);
+	free(remote->live);
+	*remote = (struct remote)REMOTE_INIT;
+}
+
+void remote_done(struct remote *remote)
+{
+	struct error torn = ERROR_INIT;
+	pid_t host_tid = remote->host_tid;
+
+	if ((remote->state != REMOTE_NONE || remote->seccomp_suspended) &&
+	    remote_end(remote, &torn) < 0 && torn.code != -ESRCH)
+		log_warn("%s: thread %d goes home by itself when this process ends", torn.text,
+			 (int)host_tid);
+	remote_drop(remote);
+}
