@@ -14,11 +14,7 @@
 #include "cmd/cryo/words.h"
 
 static const struct command *const commands[] = {
-	&command_help,
-	&command_restore,
-	&command_show,
-	&command_verify,
-	NULL,
+	&command_help, &command_restore, &command_show, &command_verify, NULL,
 };
 
 static bool asks_for_version(int argc, char **argv)

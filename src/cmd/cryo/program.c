@@ -30,6 +30,10 @@ static int begin_log(struct program *program, const struct common_options *commo
 	log_set_level((enum log_level)level);
 	if (!common->log_file)
 		return 0;
+	if (strcmp(common->log_file, "-") == 0) {
+		log_set_fd(STDOUT_FILENO);
+		return 0;
+	}
 	program->log_fd = openat(program->work_dir, common->log_file,
 				 O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
 	if (program->log_fd < 0)

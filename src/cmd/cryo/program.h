@@ -52,7 +52,7 @@ struct common_options {
 		OPT_STRING('W', "work-dir", type, field.work_dir, "DIR",                           \
 			   "where logs and statistics go (the images' folder)"),                   \
 		OPT_STRING('o', "log-file", type, field.log_file, "FILE",                          \
-			   "write the log to this file in the work folder"),                       \
+			   "write the log to this file in the work folder (-: standard output)"),  \
 		OPT_COUNT('v', "verbosity", type, field.verbosity,                                 \
 			  "what is logged: 1 errors, 2 warnings, 3 steps, 4 everything"),          \
 		OPT_STRING(0, "config", type, field.config, "FILE",                                \
