@@ -27,6 +27,7 @@ struct cgroup_set {
 struct dump_cgroups {
 	struct cgroup_set sets[SETS_MAX]; /* [0] is our own; number = index + 1 */
 	size_t n;
+	struct cgroupfs mounted;
 };
 
 /*
@@ -113,7 +114,9 @@ int cgroup_prepare(struct dump *dump, struct error *err)
 	dump->cgroups = arena_new(&dump->arena, struct dump_cgroups);
 	if (!dump->cgroups)
 		return err_oom(err);
-	r = read_text(AT_FDCWD, "/proc/self/cgroup", &dump->arena, &text, err);
+	r = cgroupfs_load(&dump->cgroups->mounted, err);
+	if (r == 0)
+		r = read_text(AT_FDCWD, "/proc/self/cgroup", &dump->arena, &text, err);
 	return r < 0 ? r : set_number(dump, text, &dump->own_cg_set, err);
 }
 
@@ -246,10 +249,10 @@ static int set_names(struct dump *dump, const char *names, CgControllerEntry *co
 }
 
 /* The groups of one hierarchy that sets name, each once, without its settings. */
-static int set_dirs(struct dump *dump, const struct cgroupfs *mounted, size_t index,
-		    const char *names, CgControllerEntry *controller, struct error *err)
+static int set_dirs(struct dump *dump, size_t index, const char *names,
+		    CgControllerEntry *controller, struct error *err)
 {
-	const struct cgroup_hierarchy *hierarchy = hierarchy_of(mounted, names);
+	const struct cgroup_hierarchy *hierarchy = hierarchy_of(&dump->cgroups->mounted, names);
 
 	controller->dirs = arena_new_array(&dump->arena, CgroupDirEntry *, dump->cgroups->n);
 	if (!controller->dirs)
@@ -276,13 +279,9 @@ static int set_dirs(struct dump *dump, const struct cgroupfs *mounted, size_t in
 
 static int set_controllers(struct dump *dump, CgroupEntry *entry, struct error *err)
 {
-	cleanup_cgroupfs struct cgroupfs mounted = CGROUPFS_INIT;
 	const CgSetEntry *first = dump->cgroups->sets[1].entry;
 	int r;
 
-	r = cgroupfs_load(&mounted, err);
-	if (r < 0)
-		return r;
 	entry->controllers = arena_new_array(&dump->arena, CgControllerEntry *, first->n_ctls);
 	if (!entry->controllers)
 		return err_oom(err);
@@ -294,7 +293,7 @@ static int set_controllers(struct dump *dump, CgroupEntry *entry, struct error *
 		cg_controller_entry__init(controller);
 		r = set_names(dump, first->ctls[i]->name, controller, err);
 		if (r == 0)
-			r = set_dirs(dump, &mounted, i, first->ctls[i]->name, controller, err);
+			r = set_dirs(dump, i, first->ctls[i]->name, controller, err);
 		if (r < 0)
 			return r;
 		entry->controllers[entry->n_controllers++] = controller;
@@ -322,4 +321,10 @@ int cgroup_write(struct dump *dump, struct error *err)
 		entry.sets[entry.n_sets++] = all->sets[i].entry;
 	r = set_controllers(dump, &entry, err);
 	return r < 0 ? r : dump_image_one(dump, IMG_KIND_CGROUP, 0, &entry.base, err);
+}
+
+void cgroup_done(struct dump *dump)
+{
+	if (dump->cgroups)
+		cgroupfs_done(&dump->cgroups->mounted);
 }

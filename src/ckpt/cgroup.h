@@ -22,3 +22,4 @@ int cgroup_collect(struct dump *dump, const struct dump_task *task, uint32_t *re
 
 /* Nothing to write while all tasks are in our own set. */
 int cgroup_write(struct dump *dump, struct error *err);
+void cgroup_done(struct dump *dump);

@@ -95,6 +95,7 @@ struct dump_file_ids;
 struct dump_shmems;
 struct dump_ghosts;
 struct dump_cgroups;
+struct tmpfs_ahead;
 
 struct dump {
 	const struct cryo_dump_opts *opts; /* borrowed */
@@ -122,6 +123,7 @@ struct dump {
 	size_t seccomp_size; /* allocated */
 	uint32_t tmpfs[256]; /* devices whose files are saved */
 	size_t n_tmpfs;
+	struct tmpfs_ahead *tmpfs_ahead;
 	void *pipes_seen; /* tsearch(3) of inode numbers: content is saved */
 	uint32_t last_pages_id;
 	char *page_buffer;

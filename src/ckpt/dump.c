@@ -85,6 +85,8 @@ static int prepare(struct dump *dump, struct error *err)
 	if (r == 0)
 		r = cgroup_prepare(dump, err);
 	if (r == 0)
+		r = mnt_prepare(dump, err);
+	if (r == 0)
 		r = dump_pages_prepare(dump, err);
 	if (r == 0)
 		r = dump_image_create(dump, &dump->files, IMG_KIND_FILES, 0, err);
@@ -208,6 +210,7 @@ static void dump_done(struct dump *dump)
 	dump_pages_done(dump);
 	dump_tree_done(dump);
 	mnt_done(dump);
+	cgroup_done(dump);
 	file_ids_free(dump->file_ids);
 	strv_done(&dump->created);
 	arena_done(&dump->arena);

@@ -13,6 +13,7 @@
 
 #include <fcntl.h>
 #include <search.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -65,20 +66,26 @@ static Fstype fstype_of(const struct mountinfo *mount, bool *ret_empty)
 	return FSTYPE__UNSUPPORTED;
 }
 
-int mnt_collect(struct dump *dump, struct error *err)
+/* The table and the root of a task, by its open /proc folder. */
+static int look(struct dump *dump, int proc, struct error *err)
 {
-	struct dump_task *root = &dump->tasks[0];
 	int r;
 
-	r = mountinfo_read_at(root->proc, "mountinfo", &dump->mounts, err);
+	r = mountinfo_read_at(proc, "mountinfo", &dump->mounts, err);
 	if (r < 0)
-		return err_wrap(err, r, "task %d", root->host_pid);
+		return err_wrap(err, r, "task %d", dump->opts->pid);
 	dump->root_fd = dump->ns[DUMP_NS_MNT].other
-				? openat(root->proc, "root", O_PATH | O_DIRECTORY | O_CLOEXEC)
+				? openat(proc, "root", O_PATH | O_DIRECTORY | O_CLOEXEC)
 				: open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (dump->root_fd < 0)
-		return err_sys(err, "open the root of task %d", root->host_pid);
+		return err_sys(err, "open the root of task %d", dump->opts->pid);
 	return 0;
+}
+
+int mnt_collect(struct dump *dump, struct error *err)
+{
+	mnt_done(dump); /* what was seen before the freeze is old */
+	return look(dump, dump->tasks[0].proc, err);
 }
 
 int dump_open_path(const struct dump *dump, const char *path, int flags, struct error *err)
@@ -325,6 +332,39 @@ static int check_empty(struct dump *dump, const struct mountinfo *mount, struct 
 				       mount->mountpoint, mount->fstype, entry->d_name);
 	}
 	return 0;
+}
+
+static bool is_tmpfs(const struct mountinfo *mount)
+{
+	bool empty;
+
+	return fstype_of(mount, &empty) == FSTYPE__TMPFS && is_whole(mount) && !is_root(mount);
+}
+
+int mnt_prepare(struct dump *dump, struct error *err)
+{
+	cleanup_fd int proc = -EBADF;
+	char path[32];
+	int r;
+
+	if (!dump->ns[DUMP_NS_MNT].other)
+		return 0;
+	(void)snprintf(path, sizeof(path), "/proc/%d", dump->opts->pid); /* always fits */
+	proc = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (proc < 0)
+		return err_sys(err, "open '%s'", path);
+	r = look(dump, proc, err);
+	for (size_t i = 0; i < dump->mounts.n && r == 0; i++) {
+		const struct mountinfo *mount = &dump->mounts.mounts[i];
+		cleanup_fd int fd = -EBADF;
+
+		if (!is_tmpfs(mount) || external_key(dump, mount))
+			continue;
+		fd = open_mount(dump, mount, NULL);
+		if (fd >= 0) /* else it is told in the freeze, if it is still so */
+			r = tmpfs_pack_ahead(dump, fd, device_of(mount), mount->mountpoint, err);
+	}
+	return r;
 }
 
 /* Once for each file system. */

@@ -202,16 +202,13 @@ static void close_archive(struct packing *p)
 	free(p->buffer);
 }
 
-int tmpfs_save(struct dump *dump, int root_fd, uint32_t device, const char *mountpoint,
+int tmpfs_pack(struct dump *dump, int root_fd, uint32_t device, const char *mountpoint,
 	       struct error *err)
 {
 	cleanup_image struct image image = IMAGE_INIT;
 	struct packing p = { .path = ".", .path_len = 1 };
 	int r;
 
-	if (dump->n_tmpfs == ARRAY_SIZE(dump->tmpfs))
-		return err_set(err, -EOPNOTSUPP, "more than %zu tmpfs", ARRAY_SIZE(dump->tmpfs));
-	log_debug("tmpfs '%s'", mountpoint);
 	r = dump_image_create(dump, &image, IMG_KIND_TMPFS_DEV, device, err);
 	if (r < 0)
 		return r;
@@ -223,8 +220,22 @@ int tmpfs_save(struct dump *dump, int root_fd, uint32_t device, const char *moun
 	close_archive(&p);
 	if (r < 0)
 		return err_wrap(err, r, "tmpfs '%s'", mountpoint);
-	dump->tmpfs[dump->n_tmpfs++] = device;
 	return image_finish(&image, err);
+}
+
+int tmpfs_save(struct dump *dump, int root_fd, uint32_t device, const char *mountpoint,
+	       struct error *err)
+{
+	int r = 0;
+
+	if (dump->n_tmpfs == ARRAY_SIZE(dump->tmpfs))
+		return err_set(err, -EOPNOTSUPP, "more than %zu tmpfs", ARRAY_SIZE(dump->tmpfs));
+	log_debug("tmpfs '%s'", mountpoint);
+	if (!tmpfs_is_packed(dump, root_fd, device))
+		r = tmpfs_pack(dump, root_fd, device, mountpoint, err);
+	if (r == 0)
+		dump->tmpfs[dump->n_tmpfs++] = device;
+	return r;
 }
 
 bool tmpfs_saved(const struct dump *dump, uint32_t device)
