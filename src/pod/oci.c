@@ -121,8 +121,8 @@ static int call_failed(const struct container *c, const char *verb,
 	return r;
 }
 
-int oci_call(const struct pod *pod, const struct container *c, const char *verb,
-	     const struct strv *words, const struct strv *after, struct error *err)
+int oci_ask(const struct pod *pod, const struct container *c, const char *verb,
+	    const struct strv *words, const struct strv *after, struct buf *out, struct error *err)
 {
 	cleanup_strv struct strv argv = STRV_INIT;
 	cleanup_free char *runtime = NULL;
@@ -147,9 +147,17 @@ int oci_call(const struct pod *pod, const struct container *c, const char *verb,
 	r = spawn_run(&spawn, &result, err);
 	if (r < 0)
 		return r;
+	if (out)
+		buf_add(out, buf_str(&result.out), result.out.len);
 	if (WIFEXITED(result.status) && WEXITSTATUS(result.status) == 0)
-		return 0;
+		return out && !buf_ok(out) ? err_oom(err) : 0;
 	return call_failed(c, verb, &result, err);
+}
+
+int oci_call(const struct pod *pod, const struct container *c, const char *verb,
+	     const struct strv *words, const struct strv *after, struct error *err)
+{
+	return oci_ask(pod, c, verb, words, after, NULL, err);
 }
 
 int oci_delete(const struct pod *pod, const struct container *c, struct error *err)

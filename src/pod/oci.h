@@ -11,6 +11,7 @@
 
 #include "base/strv.h"
 
+struct buf;
 struct container;
 struct error;
 struct pod;
@@ -31,6 +32,10 @@ const char *oci_runtime_name(const struct container *c);
  */
 int oci_call(const struct pod *pod, const struct container *c, const char *verb,
 	     const struct strv *words, const struct strv *after, struct error *err);
+
+/* The same; what it writes to standard output is added to *out. */
+int oci_ask(const struct pod *pod, const struct container *c, const char *verb,
+	    const struct strv *words, const struct strv *after, struct buf *out, struct error *err);
 
 /*
  * What a program's output complains about: its last line, or the one before a
