@@ -314,9 +314,6 @@ static int ask(struct dump *dump, struct dump_task *task, struct dump_thread *th
 		ask_process(tape, &asked);
 		ask_posix_timers(tape, &asked, &posix);
 	}
-	r = area_seal(&area, err);
-	if (r < 0)
-		return r;
 	r = remote_begin(&remote, thread->host_tid, &area, tape, err);
 	if (r < 0)
 		return r;
