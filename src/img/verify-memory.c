@@ -16,6 +16,7 @@
 /* Bits of vma_entry.status. */
 #define VMA_FILE_PRIVATE (1u << 6)
 #define VMA_FILE_SHARED (1u << 7)
+#define VMA_AREA_GUARD (1u << 16) /* no mapping: guard pages inside one; all stand at the end */
 
 static void check_file_id(struct verify *verify, uint32_t pid, const char *what, uint64_t id)
 {
@@ -23,14 +24,24 @@ static void check_file_id(struct verify *verify, uint32_t pid, const char *what,
 		verify_found(verify, "mm-%u.img: %s: file %#" PRIx64 " is missing", pid, what, id);
 }
 
+static size_t count_mappings(const MmEntry *mm)
+{
+	size_t n = mm->n_vmas;
+
+	while (n > 0 && mm->vmas[n - 1]->status & VMA_AREA_GUARD)
+		n--;
+	return n;
+}
+
 /* True: they are in order, so that pages can be looked up in them. */
 static bool check_mappings(struct verify *verify, uint32_t pid, const MmEntry *mm)
 {
+	size_t n = count_mappings(mm);
 	bool ordered = true;
 	uint64_t end = 0;
 
 	check_file_id(verify, pid, "its program", mm->exe_file_id);
-	for (size_t i = 0; i < mm->n_vmas; i++) {
+	for (size_t i = 0; i < n; i++) {
 		const VmaEntry *vma = mm->vmas[i];
 		char what[64];
 
@@ -55,6 +66,7 @@ static bool check_mappings(struct verify *verify, uint32_t pid, const MmEntry *m
 static void check_pages_are_mapped(struct verify *verify, uint32_t pid, const MmEntry *mm,
 				   const struct pagemap *map)
 {
+	size_t n = count_mappings(mm);
 	size_t v = 0;
 
 	for (size_t i = 0; i < map->n_runs; i++) {
@@ -62,9 +74,9 @@ static void check_pages_are_mapped(struct verify *verify, uint32_t pid, const Mm
 		uint64_t end = pagemap_run_end(&map->runs[i]);
 
 		while (at < end) {
-			while (v < mm->n_vmas && mm->vmas[v]->end <= at)
+			while (v < n && mm->vmas[v]->end <= at)
 				v++;
-			if (v == mm->n_vmas || mm->vmas[v]->start > at) {
+			if (v == n || mm->vmas[v]->start > at) {
 				verify_found(verify,
 					     "pagemap-%u.img: run %zu: page %#" PRIx64
 					     " is in no mapping of mm-%u.img",

@@ -204,8 +204,8 @@ static void write_pages(struct fixture *f, enum img_kind kind, uint64_t id, uint
 
 static void write_mm(struct fixture *f, uint64_t second_start, uint64_t file_id)
 {
-	VmaEntry vmas[2] = { VMA_ENTRY__INIT, VMA_ENTRY__INIT };
-	VmaEntry *list[] = { &vmas[0], &vmas[1] };
+	VmaEntry vmas[3] = { VMA_ENTRY__INIT, VMA_ENTRY__INIT, VMA_ENTRY__INIT };
+	VmaEntry *list[] = { &vmas[0], &vmas[1], &vmas[2] };
 	MmEntry mm = MM_ENTRY__INIT;
 
 	vmas[0].start = 0x1000;
@@ -214,8 +214,11 @@ static void write_mm(struct fixture *f, uint64_t second_start, uint64_t file_id)
 	vmas[0].shmid = file_id;
 	vmas[1].start = second_start;
 	vmas[1].end = 0x5000;
+	vmas[2].start = 0x1000; /* guard pages inside the first */
+	vmas[2].end = 0x2000;
+	vmas[2].status = 1u << 16;
 	mm.vmas = list;
-	mm.n_vmas = 2;
+	mm.n_vmas = 3;
 	mm.exe_file_id = 1;
 	write_one(f, IMG_KIND_MM, 1, &mm.base);
 }
