@@ -108,40 +108,50 @@ static void check_living(struct verify *verify, struct id_table *tables, uint32_
 		check_descriptors(verify, tables, ids->files_id);
 }
 
-static void check_task(struct verify *verify, struct id_table *tables, const PstreeEntry *task)
+static void check_threads(struct verify *verify, const PstreeEntry *task)
 {
-	cleanup_arena struct arena arena = ARENA_INIT;
 	bool leader = false;
 
-	arena_init(&arena, ARENA_LIMIT);
-	verify->summary.tasks++;
 	for (size_t i = 0; i < task->n_threads; i++) {
+		cleanup_arena struct arena arena = ARENA_INIT;
 		uint32_t tid = task->threads[i];
 		const CoreEntry *core;
-		char who[48];
+		char who[32];
 
-		(void)snprintf(who, sizeof(who), "task %u", task->pid);
-		verify->summary.threads++;
+		arena_init(&arena, ARENA_LIMIT);
 		leader |= tid == task->pid;
+		(void)snprintf(who, sizeof(who), "task %u", task->pid);
 		core = verify_need(verify, IMG_KIND_CORE, tid, &arena, who);
-		if (!core)
-			continue;
-		if (tid != task->pid) {
+		if (core)
 			check_thread(verify, tid, core);
-			continue;
-		}
-		if (!core->tc) {
-			verify_found(verify, "core-%u.img: has nothing about the process", tid);
-			continue;
-		}
-		if (core->tc->task_state == TASK_DEAD || core->tc->task_state == TASK_ZOMBIE)
-			continue;
-		check_thread(verify, tid, core);
-		check_living(verify, tables, tid, core, &arena);
 	}
+	verify->summary.threads += task->n_threads;
 	if (!leader)
 		verify_found(verify, "pstree.img: task %u: is not among its own threads",
 			     task->pid);
+}
+
+/* Of a dead task only its core counts: CRIU leaves chance numbers in its list of threads. */
+static void check_task(struct verify *verify, struct id_table *tables, const PstreeEntry *task)
+{
+	cleanup_arena struct arena arena = ARENA_INIT;
+	const CoreEntry *core;
+	char who[32];
+
+	arena_init(&arena, ARENA_LIMIT);
+	verify->summary.tasks++;
+	(void)snprintf(who, sizeof(who), "task %u", task->pid);
+	core = verify_need(verify, IMG_KIND_CORE, task->pid, &arena, who);
+	if (!core)
+		return;
+	if (!core->tc) {
+		verify_found(verify, "core-%u.img: has nothing about the process", task->pid);
+		return;
+	}
+	if (core->tc->task_state == TASK_DEAD || core->tc->task_state == TASK_ZOMBIE)
+		return;
+	check_threads(verify, task);
+	check_living(verify, tables, task->pid, core, &arena);
 }
 
 static void check_tree(struct verify *verify, PstreeEntry *const *tasks, size_t n)

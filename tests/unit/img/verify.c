@@ -59,7 +59,7 @@ static void write_tree(struct fixture *f)
 	PstreeEntry task = PSTREE_ENTRY__INIT;
 	FsEntry fs = FS_ENTRY__INIT;
 	uint32_t threads[] = { 1, 2 };
-	uint32_t zombie[] = { 3 };
+	uint32_t zombie[] = { 123456 }; /* CRIU leaves anything there */
 
 	inventory.img_version = 2;
 	write_one(f, IMG_KIND_INVENTORY, 0, &inventory.base);
@@ -277,7 +277,7 @@ static void what_fits_has_no_findings(void **state)
 	assert_int_equal(n, 0);
 	assert_int_equal(summary.images, 21);
 	assert_int_equal(summary.tasks, 2);
-	assert_int_equal(summary.threads, 3);
+	assert_int_equal(summary.threads, 2);
 	assert_int_equal(summary.pages, 3);
 }
 
