@@ -31,7 +31,7 @@ leftover_processes() {
 
 process_is_bats() {
 	local line
-	line=$(tr '\0' ' ' <"/proc/$1/cmdline" 2>/dev/null) || return 0
+	line=$(tr '\0' ' ' 2>/dev/null <"/proc/$1/cmdline") || return 0
 	case $line in
 	*bats-exec-* | *bats-format-* | */bats-core/*) return 0 ;;
 	"sleep ${BATS_TEST_TIMEOUT:-} ") return 0 ;; # bats' own deadline of a test
@@ -100,7 +100,7 @@ assert_nothing_left() {
 	wait_for -t 3 no_leftover_processes 2>/dev/null || {
 		echo "processes left:" >&2
 		for what in $(leftover_processes); do
-			echo "  $what $(tr '\0' ' ' <"/proc/$what/cmdline" 2>/dev/null)" >&2
+			echo "  $what $(tr '\0' ' ' 2>/dev/null <"/proc/$what/cmdline")" >&2
 		done
 		bad=1
 	}

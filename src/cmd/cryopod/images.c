@@ -64,14 +64,15 @@ static json_t *make_line(const struct options *o, const struct image_row *row, c
 	const char *tag = name ? name_split_tag(name, &len) : NULL;
 	int64_t now = (int64_t)time(NULL);
 	char created[64];
-	char since[80];
+	char age[80];
+	char since[96];
 	char size[32];
 	int id_len = o->no_trunc ? IMAGE_ID_SIZE - 1 : SHORT_ID;
 
 	created_at(row->created, false, created, sizeof(created));
-	human_duration(row->created < now ? (uint64_t)(now - row->created) * NS_PER_SEC : 0, since,
-		       sizeof(since) - 4);
-	(void)strcat(since, " ago"); /* room was kept for it */
+	human_duration(row->created < now ? (uint64_t)(now - row->created) * NS_PER_SEC : 0, age,
+		       sizeof(age));
+	(void)snprintf(since, sizeof(since), "%s ago", age);
 	human_size(row->size, size, sizeof(size));
 	return json_pack("{s:o, s:o, s:s, s:o, s:s, s:s, s:s, s:s, s:s, s:b}", "ID",
 			 json_sprintf("%s%.*s", o->no_trunc ? "sha256:" : "", id_len, row->id),
