@@ -4,7 +4,7 @@
  * Each feature is probed by trying it, never by comparing versions, the first
  * time it is asked for; the answers are then constant for the life of the
  * process. Probing needs no privilege beyond what using the feature needs: a
- * feature we may not use is a feature we don't have, and kern_why() says so.
+ * feature we may not use is a feature we don't have.
  */
 #pragma once
 
