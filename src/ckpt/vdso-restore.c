@@ -11,6 +11,7 @@
  */
 #include <elf.h>
 #include <inttypes.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -23,6 +24,7 @@
 #include "ckpt/mem-restore.h"
 #include "ckpt/restore-priv.h"
 #include "ckpt/vma-status.h"
+#include "trace/slot.h"
 
 #define VDSO_CODE_MAX (64 << 10)
 
@@ -31,6 +33,7 @@ static int find_padding(struct vdso *v, struct error *err)
 	const Elf64_Ehdr *head = (const Elf64_Ehdr *)(uintptr_t)v->code;
 	uint64_t size = v->code_end - v->code;
 	uint64_t end;
+	size_t slot;
 
 	if (size > VDSO_CODE_MAX || memcmp(head->e_ident, ELFMAG, SELFMAG) != 0)
 		return err_set(err, -EOPNOTSUPP, "the kernel's vDSO is no ELF image");
@@ -41,7 +44,17 @@ static int find_padding(struct vdso *v, struct error *err)
 	for (uint64_t i = v->padding; i < size; i++)
 		if (((const uint8_t *)(uintptr_t)v->code)[i])
 			return err_set(err, -EOPNOTSUPP, "the kernel's vDSO uses all its pages");
-	return 0;
+	return slot_padding_of(head, size, &slot, err);
+}
+
+/* Where the stub goes: the first slot, so that a later dump knows whose it is. */
+static uint64_t slot_offset(const struct vdso *v)
+{
+	size_t offset = 0;
+
+	(void)slot_padding_of((const void *)(uintptr_t)v->code, v->code_end - v->code, &offset,
+			      NULL); /* vdso_find() has seen that there is one */
+	return offset;
 }
 
 int vdso_find(struct restore *r, struct error *err)
@@ -76,9 +89,9 @@ int vdso_find(struct restore *r, struct error *err)
 	return find_padding(v, err);
 }
 
-size_t vdso_room(const struct restore *r)
+size_t vdso_room(const struct restore *r UNUSED)
 {
-	return (size_t)(r->vdso.code_end - r->vdso.code - r->vdso.padding);
+	return STUB_LEN_MAX;
 }
 
 static int refuse(const struct rtask *t, struct error *err)
@@ -170,8 +183,13 @@ void vdso_tape_place(struct restore *r, struct rtask *t)
 
 uint64_t vdso_tape_code(struct restore *r, struct rtask *t, const void *code, size_t len)
 {
-	uint64_t at = t->vdso->start + r->vdso.padding;
+	uint64_t at = t->vdso->start + slot_offset(&r->vdso);
 	uint64_t size = t->vdso->end - t->vdso->start;
+	struct slot slot = { .head = { .magic = SLOT_MAGIC, .sequence = 1 } };
+
+	slot.head.area = r->base;
+	slot.head.area_size = RESTORE_HOLE;
+	memcpy(slot.stub, code, len < sizeof(slot.stub) ? len : sizeof(slot.stub));
 
 	/* All of it is made writable: parts of it could never be joined again. */
 	tape_call(t->become, SYS_mprotect,
@@ -179,11 +197,12 @@ uint64_t vdso_tape_code(struct restore *r, struct rtask *t, const void *code, si
 			    tape_imm(PROT_READ | PROT_WRITE | PROT_EXEC)),
 		  "planting the return stub");
 	tape_op(t->become, PIE_OP_COPY,
-		TAPE_ARGS(tape_imm(at), tape_at(area_add(&r->area, code, len)), tape_imm(len)),
+		TAPE_ARGS(tape_imm(at), tape_at(area_add(&r->area, &slot, sizeof(slot))),
+			  tape_imm(sizeof(slot))),
 		"planting the return stub");
 	tape_call(t->become, SYS_mprotect,
 		  TAPE_ARGS(tape_imm(t->vdso->start), tape_imm(size),
 			    tape_imm(PROT_READ | PROT_EXEC)),
 		  "planting the return stub");
-	return at;
+	return at + offsetof(struct slot, stub);
 }

@@ -315,10 +315,7 @@ static int plant(struct remote *remote, struct error *err)
 	struct user_regs_struct home = remote->regs;
 	struct stub_layout layout;
 	struct slot_room room;
-	struct {
-		struct slot_head head;
-		uint8_t stub[STUB_LEN_MAX];
-	} slot = { .head = { .magic = SLOT_MAGIC, .area_size = remote->area_size } };
+	struct slot slot = { .head = { .magic = SLOT_MAGIC, .area_size = remote->area_size } };
 	size_t i;
 	int r;
 

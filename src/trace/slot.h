@@ -34,7 +34,12 @@ struct slot_head {
 	uint64_t pad;
 };
 
-#define SLOT_LEN (sizeof(struct slot_head) + STUB_LEN_MAX)
+struct slot {
+	struct slot_head head;
+	uint8_t stub[STUB_LEN_MAX];
+};
+
+#define SLOT_LEN sizeof(struct slot)
 #define SLOTS_MAX 8
 
 struct slot_room {
