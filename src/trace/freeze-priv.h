@@ -39,5 +39,12 @@ int freeze_sort(struct freeze *f, struct error *err);
  */
 int freeze_seize(struct freeze *f, size_t task, pid_t host_tid, struct error *err);
 
+/*
+ * A tracer before us may have been killed over a thread that is still on its
+ * way home (slot.h). Such threads of a stopped task are let run on a little;
+ * the number of them, to be waited for again.
+ */
+int freeze_let_home(struct freeze *f, size_t task, struct error *err);
+
 /* Waits for all known threads until the deadline (CLOCK_MONOTONIC). */
 int freeze_wait_all(struct freeze *f, uint64_t deadline_ns, struct error *err);

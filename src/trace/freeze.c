@@ -8,7 +8,9 @@
  * 2. A fork that had begun before the seizing is neither; but it has ended
  *    when the maker has stopped. So children and threads are listed after
  *    the stop, once per thread, until a round finds nothing new.
- * 3. A parent that dies unseen hands its children to a reaper, perhaps one
+ * 3. A thread that is still on its way out of a dump that was killed runs on
+ *    until it is where it belongs, and may make others on the way.
+ * 4. A parent that dies unseen hands its children to a reaper, perhaps one
  *    that was listed already. So after any death all are listed again.
  */
 #include "trace/freeze.h"
@@ -157,7 +159,9 @@ static int stop_tree(struct freeze *f, uint64_t deadline_ns, struct error *err)
 		again = again || f->deaths;
 		f->deaths = false;
 		for (size_t i = 0; i < f->n_tasks; i++) {
-			r = extend_task(f, i, again, err);
+			r = freeze_let_home(f, i, err);
+			if (r == 0)
+				r = extend_task(f, i, again, err);
 			if (r < 0)
 				return r;
 			found += r;

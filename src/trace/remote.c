@@ -275,41 +275,6 @@ static int read_status(struct remote *remote, struct error *err)
 	return r;
 }
 
-/* A thread that a tracer before us was killed over: let it run until it is home. */
-static int let_leave(struct remote *remote, const struct slot_room *room, struct error *err)
-{
-	uint64_t began = clock_mono_ns();
-	int r;
-
-	for (;;) {
-		r = regs_get(remote->host_tid, &remote->regs, err);
-		if (r < 0 || !slot_is_leaving(room, remote->regs.rip))
-			return r;
-		if (clock_mono_ns() - began > STOP_TIMEOUT_NS)
-			return err_set(err, -ETIMEDOUT,
-				       "thread %d is still in the code of a dump that was killed",
-				       (int)remote->host_tid);
-		if (ptrace(PTRACE_CONT, remote->host_tid, NULL, NULL) < 0)
-			return err_sys(err, "thread %d: resume", (int)remote->host_tid);
-		(void)sched_yield();
-		if (ptrace(PTRACE_INTERRUPT, remote->host_tid, NULL, NULL) < 0)
-			return err_sys(err, "thread %d: interrupt", (int)remote->host_tid);
-		for (;;) {
-			int status = 0;
-
-			r = wait_stop(remote, &status, err);
-			if (r < 0)
-				return r;
-			if (status >> 8 == PTRACE_EVENT_STOP)
-				break;
-			/* Its signals are its own. */
-			if (ptrace(PTRACE_CONT, remote->host_tid, NULL,
-				   status >> 8 ? 0L : (long)status) < 0)
-				return err_sys(err, "thread %d: resume", (int)remote->host_tid);
-		}
-	}
-}
-
 static int plant(struct remote *remote, struct error *err)
 {
 	struct user_regs_struct home = remote->regs;
@@ -320,11 +285,8 @@ static int plant(struct remote *remote, struct error *err)
 	int r;
 
 	r = slot_look(remote->host_tid, &room, err);
-	if (r == 0 && room.dirty)
-		r = let_leave(remote, &room, err);
 	if (r < 0)
 		return r;
-	home = remote->regs;
 	regs_resolve_restart(&home);
 	stub_emit(
 		&(struct stub_spec){

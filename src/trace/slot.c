@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "pie/abi.h"
 
 #define VDSO_MAX (16 * 4096)
 #define AUXV_MAX 64
@@ -189,12 +190,18 @@ size_t slot_choose(const struct slot_room *room, uint32_t *ret_sequence)
 	return best;
 }
 
-bool slot_is_leaving(const struct slot_room *room, uint64_t rip)
+bool slot_is_leaving(pid_t host_pid, const struct slot_room *room, uint64_t rip)
 {
 	if (rip - room->start.v < room->n * SLOT_LEN)
 		return true;
 	for (size_t i = 0; i < room->n; i++) {
-		if (room->heads[i].area && rip - room->heads[i].area < room->heads[i].area_size)
+		struct pie_area head = { 0 };
+		uint64_t area = room->heads[i].area;
+
+		if (!area || rip - area >= room->heads[i].area_size)
+			continue;
+		if (rmem_read(host_pid, raddr_of(area), &head, sizeof(head), NULL) == 0 &&
+		    head.magic == PIE_MAGIC && rip - area < head.size)
 			return true;
 	}
 	return false;

@@ -10,7 +10,8 @@
  *
  * A slot that was used is zeroed again. One that is not zero was left by a
  * tracer that died; the thread it belongs to may still be on its way out, so
- * the next one takes another slot, and the oldest when all have been used.
+ * the next one takes another slot, and the oldest when all have been used. (Not
+ * zeroed by the next one: a signal handler may have been entered from it.)
  */
 #pragma once
 
@@ -65,10 +66,11 @@ int slot_look(pid_t host_pid, struct slot_room *ret_room, struct error *err);
 size_t slot_choose(const struct slot_room *room, uint32_t *ret_sequence);
 
 /*
- * True if a thread that stands at `rip` is still in a stub or an area that a dead
- * tracer left: it will be out of it in a moment, if it runs.
+ * True if a thread of that process that stands at `rip` is still in a stub, or
+ * in an area, that a dead tracer left: it will be out of it in a moment, if it
+ * runs. What has come to the area's old address since is no such area.
  */
-bool slot_is_leaving(const struct slot_room *room, uint64_t rip);
+bool slot_is_leaving(pid_t host_pid, const struct slot_room *room, uint64_t rip);
 
 /* Offset of the padding in a vDSO image, for one that is restored. -EOPNOTSUPP: no room. */
 int slot_padding_of(const void *image, size_t len, size_t *ret_offset, struct error *err);
