@@ -50,7 +50,8 @@ static int read_content(struct archive *a, struct archive_entry *entry, const ch
 }
 
 /* Looks for the two lists. A plain tar is skipped through, not read. */
-static int find_lists(const char *file, char **ret_docker, char **ret_oci, struct error *err)
+static int find_lists(const char *file, char **ret_docker, char **ret_oci, bool *ret_compressed,
+		      struct error *err)
 {
 	__attribute__((cleanup(archive_close_p))) struct archive *a = archive_read_new();
 	cleanup_fd int fd = -EBADF;
@@ -85,6 +86,7 @@ static int find_lists(const char *file, char **ret_docker, char **ret_oci, struc
 		if (r < 0)
 			return r;
 	}
+	*ret_compressed = archive_filter_code(a, 0) != ARCHIVE_FILTER_NONE;
 	return r == ARCHIVE_EOF ? 0 : tell(a, file, err);
 }
 
@@ -159,7 +161,7 @@ int archive_list_read(const char *file, struct archive_list *ret_list, struct er
 	const char *text;
 	int r;
 
-	r = find_lists(file, &docker, &oci, err);
+	r = find_lists(file, &docker, &oci, &list.compressed, err);
 	if (r < 0)
 		return r;
 	/* Docker's newer archives are both; its own list has the better names. */

@@ -17,6 +17,7 @@ enum archive_kind {
 
 struct archive_list {
 	enum archive_kind kind;
+	bool compressed; /* as a whole */
 	struct archive_image {
 		struct strv names; /* as the archive has them */
 	} * images;

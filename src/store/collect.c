@@ -121,12 +121,14 @@ static int need_all(struct needed *needed, const struct index *index, struct err
 	return 0;
 }
 
+/* A blob and a layer may have one name: an uncompressed layer's digest is its diffID. */
 static int move_away(struct work *work, int dirfd, const char *name, struct error *err)
 {
-	if (renameat(dirfd, name, work->fd, name) == 0 || errno == ENOENT)
+	char gone[NAME_MAX + 16];
+
+	(void)snprintf(gone, sizeof(gone), "gone.%d.%.200s", dirfd, name);
+	if (renameat(dirfd, name, work->fd, gone) == 0 || errno == ENOENT)
 		return 0;
-	if (errno == ENOTEMPTY || errno == EEXIST) /* a blob and a layer of one name */
-		return file_remove_tree_at(dirfd, name, err);
 	return err_sys(err, "remove '%s'", name);
 }
 

@@ -81,17 +81,41 @@ static int open_both(struct folder_tar *t, struct error *err)
 	return 0;
 }
 
+/* The writer wants every byte, and leaves out again what the entry's map calls a hole. */
+static int write_zeros(struct folder_tar *t, la_int64_t len, const char *place, struct error *err)
+{
+	static const char zeros[64 * 1024];
+
+	while (len > 0) {
+		size_t n = len < (la_int64_t)sizeof(zeros) ? (size_t)len : sizeof(zeros);
+
+		if (archive_write_data(t->tar, zeros, n) < 0)
+			return tell(t->tar, place, err);
+		len -= (la_int64_t)n;
+	}
+	return 0;
+}
+
 static int copy_content(struct folder_tar *t, const char *place, struct error *err)
 {
+	la_int64_t size = archive_entry_size(t->entry);
+	la_int64_t offset = 0;
+	la_int64_t done = 0;
 	const void *data;
-	la_int64_t offset;
 	size_t len;
 	int r;
 
-	while ((r = archive_read_data_block(t->disk, &data, &len, &offset)) == ARCHIVE_OK)
-		if (archive_write_data_block(t->tar, data, len, offset) < ARCHIVE_OK)
+	while ((r = archive_read_data_block(t->disk, &data, &len, &offset)) == ARCHIVE_OK) {
+		r = write_zeros(t, offset - done, place, err);
+		if (r < 0)
+			return r;
+		if (archive_write_data(t->tar, data, len) < 0)
 			return tell(t->tar, place, err);
-	return r == ARCHIVE_EOF ? 0 : tell(t->disk, place, err);
+		done = offset + (la_int64_t)len;
+	}
+	if (r != ARCHIVE_EOF)
+		return tell(t->disk, place, err);
+	return write_zeros(t, size - done, place, err);
 }
 
 /* "FOLDER/etc/motd" -> "etc/motd", the folder itself -> "./" */

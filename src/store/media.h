@@ -19,5 +19,8 @@
 /* A manifest of manifests. */
 bool media_is_list(const char *type);
 
+/* A manifest as Docker writes it: its digests are good, its types are Docker's own. */
+bool media_is_docker(const char *type);
+
 /* A layer that is kept elsewhere ("non-distributable", "foreign"). */
 bool media_is_foreign_layer(const char *type);

@@ -15,11 +15,13 @@
 #include "base/log.h"
 #include "base/spawn.h"
 #include "store/blob.h"
+#include "store/docker-manifest.h"
 #include "store/store-priv.h"
 #include "store/transport.h"
 
 #define LAYOUT "layout"
 #define BLOBS LAYOUT "/blobs/sha256"
+#define FOLDER "folder"
 #define REF_NAME "image"
 
 /* --- its words ------------------------------------------------------------------- */
@@ -89,7 +91,12 @@ static int tell(const struct spawn_result *result, const char *reference, struct
 
 static void add_global(struct strv *argv, const struct pull_options *o)
 {
+	const char *registries = getenv("CONTAINERS_REGISTRIES_CONF");
+
 	strv_add(argv, "skopeo");
+	/* Podman takes the file from the environment, skopeo of its day from an option. */
+	if (registries && *registries)
+		strv_addf(argv, "--registries-conf=%s", registries);
 	if (o->os)
 		strv_addf(argv, "--override-os=%s", o->os);
 	if (o->arch)
@@ -219,8 +226,40 @@ static int read_layout(struct work *work, struct digest *ret_manifest, struct er
 	return digest_parse(digest ? digest : "", ret_manifest, err);
 }
 
-int skopeo_copy(struct work *work, const char *reference, const struct pull_options *options,
-		struct digest *ret_manifest, struct error *err)
+/* Its "dir" format: manifest.json, and blobs by their bare hex names. */
+static int take_folder(struct work *work, int blobs_fd, struct digest *ret_manifest,
+		       struct error *err)
+{
+	cleanup_fd int fd = -EBADF;
+	cleanup_dir DIR *dir = NULL;
+	cleanup_free char *text = NULL;
+	struct dirent *entry;
+	size_t len = 0;
+	int r;
+
+	fd = openat(work->fd, FOLDER, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(err, "open folder '%s'", FOLDER);
+	r = file_read_at(fd, "manifest.json", BLOB_JSON_MAX, &text, &len, err);
+	if (r < 0)
+		return r;
+	dir = fdopendir(fd);
+	if (!dir)
+		return err_sys(err, "read folder '%s'", FOLDER);
+	fd = -EBADF; /* the folder's stream owns it now */
+	while ((entry = readdir(dir))) {
+		if (strlen(entry->d_name) != DIGEST_HEX_LEN)
+			continue;
+		if (renameat(dirfd(dir), entry->d_name, blobs_fd, entry->d_name) < 0)
+			return err_sys(err, "take blob '%s'", entry->d_name);
+	}
+	if (docker_manifest_is(text, len))
+		return docker_manifest_convert(blobs_fd, text, len, ret_manifest, err);
+	return blob_write(blobs_fd, text, len, ret_manifest, err);
+}
+
+int skopeo_copy(struct work *work, const char *reference, enum skopeo_into into,
+		const struct pull_options *options, struct digest *ret_manifest, struct error *err)
 {
 	struct spawn spawn = SPAWN_INIT;
 	cleanup_spawn struct spawn_result result = SPAWN_RESULT_INIT;
@@ -231,9 +270,6 @@ int skopeo_copy(struct work *work, const char *reference, const struct pull_opti
 	r = skopeo_blobs(work, &blobs_fd, err);
 	if (r < 0)
 		return r;
-	/* an index of an image copied before: each gets its own */
-	if (unlinkat(work->fd, LAYOUT "/index.json", 0) < 0 && errno != ENOENT)
-		return err_sys(err, "remove '%s/index.json'", LAYOUT);
 	add_global(&argv, options);
 	strv_add(&argv, "copy");
 	if (options->progress_fd < 0)
@@ -242,9 +278,12 @@ int skopeo_copy(struct work *work, const char *reference, const struct pull_opti
 		spawn.out = options->progress_fd;
 	add_access(&argv, options, "src-");
 	strv_add(&argv, reference);
-	strv_add(&argv, "oci:" LAYOUT ":" REF_NAME);
+	strv_add(&argv, into == SKOPEO_OCI ? "oci:" LAYOUT ":" REF_NAME : "dir:" FOLDER);
 	spawn.folder = work->path;
 	log_info("copying '%s'", reference);
 	r = run(&spawn, &argv, reference, &result, err);
-	return r < 0 ? r : read_layout(work, ret_manifest, err);
+	if (r < 0)
+		return r;
+	return into == SKOPEO_OCI ? read_layout(work, ret_manifest, err)
+				  : take_folder(work, blobs_fd, ret_manifest, err);
 }

@@ -1,8 +1,8 @@
 /*
  * skopeo: the program that speaks with registries and reads archives.
  *
- * It runs in the work folder and writes into the OCI layout "layout" there, whose blobs
- * begin as hard links to the store's: what we have is not fetched again.
+ * It runs in the work folder. What it copies ends in the OCI layout "layout"
+ * there, whose blobs begin as hard links to the store's.
  */
 #pragma once
 
@@ -19,12 +19,17 @@ struct work;
 int skopeo_raw_manifest(const char *reference, const struct pull_options *options,
 			struct buf *ret_manifest, struct error *err);
 
+enum skopeo_into {
+	SKOPEO_OCI,    /* what we have is not fetched again; Docker's configs come out changed */
+	SKOPEO_FOLDER, /* everything is fetched, and stays byte for byte */
+};
+
 /*
- * Copies one image into the work's layout and returns its manifest's digest.
- * `reference` must not depend on the current folder.
+ * Copies one image into the work's layout and returns its (OCI) manifest's
+ * digest. `reference` must not depend on the current folder.
  */
-int skopeo_copy(struct work *work, const char *reference, const struct pull_options *options,
-		struct digest *ret_manifest, struct error *err);
+int skopeo_copy(struct work *work, const char *reference, enum skopeo_into into,
+		const struct pull_options *options, struct digest *ret_manifest, struct error *err);
 
 /* Folder of the layout's blobs, made at the first call; the caller closes it. */
 int skopeo_blobs(struct work *work, int *ret_fd, struct error *err);

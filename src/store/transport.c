@@ -1,6 +1,7 @@
 #include "store/transport.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,15 +11,17 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "base/fd.h"
 #include "store/add.h"
 #include "store/archive-list.h"
 #include "store/change.h"
-#include "store/find.h"
+#include "store/docker-manifest.h"
 #include "store/image.h"
 #include "store/index.h"
 #include "store/name.h"
 #include "store/skopeo.h"
 #include "store/store-priv.h"
+#include "store/tar-stream.h"
 
 /* One call of image_pull or image_load. */
 struct pull {
@@ -93,7 +96,7 @@ static int have_already(const struct pull *pull, const char *digest, const char 
 
 /* A name with a digest instead of a tag does not become a name of the image. */
 static int pull_pinned(const struct pull *pull, const char *name, const struct digest *digest,
-		       struct error *err)
+		       enum skopeo_into into, struct error *err)
 {
 	cleanup_work struct work work = WORK_INIT;
 	cleanup_strv struct strv names = STRV_INIT;
@@ -113,7 +116,7 @@ static int pull_pinned(const struct pull *pull, const char *name, const struct d
 		strv_add(&names, name);
 	r = strv_ok(&names) ? work_begin(pull->store, &work, err) : err_oom(err);
 	if (r == 0)
-		r = skopeo_copy(&work, reference, pull->options, &manifest, err);
+		r = skopeo_copy(&work, reference, into, pull->options, &manifest, err);
 	return r < 0 ? r : add_copied(pull, &work, &manifest, &names, digest->text, err);
 }
 
@@ -136,7 +139,9 @@ static int pull_full_name(const struct pull *pull, const char *name, struct erro
 	r = have_already(pull, digest.text, name, err);
 	if (r != 0)
 		return r < 0 ? r : 0;
-	return pull_pinned(pull, name, &digest, err);
+	return pull_pinned(pull, name, &digest,
+			   docker_manifest_is(buf_str(&raw), raw.len) ? SKOPEO_FOLDER : SKOPEO_OCI,
+			   err);
 }
 
 static int pull_registry(const struct pull *pull, const char *typed, struct error *err)
@@ -234,17 +239,93 @@ static int pull_one_of(const struct pull *pull, const char *path, const struct a
 	}
 	r = work_begin(pull->store, &work, err);
 	if (r == 0)
-		r = skopeo_copy(&work, reference, pull->options, &manifest, err);
+		r = skopeo_copy(&work, reference,
+				list->kind == ARCHIVE_DOCKER ? SKOPEO_FOLDER : SKOPEO_OCI,
+				pull->options, &manifest, err);
 	return r < 0 ? r : add_copied(pull, &work, &manifest, &names, NULL, err);
+}
+
+/*
+ * skopeo 1.9 stumbles over compressed archives: it gets a plain one. *path
+ * becomes the plain one's.
+ */
+static int decompress(struct store *store, struct work *spool, char **path, struct error *err)
+{
+	cleanup_tar_stream struct tar_stream *stream = NULL;
+	cleanup_fd int from = -EBADF;
+	cleanup_fd int to = -EBADF;
+	const void *data;
+	char *plain;
+	size_t len;
+	int r;
+
+	r = work_begin(store, spool, err);
+	if (r < 0)
+		return r;
+	from = open(*path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (from < 0)
+		return err_sys(err, "open '%s'", *path);
+	to = openat(spool->fd, "archive.tar", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (to < 0)
+		return err_sys(err, "create 'archive.tar'");
+	r = tar_stream_open(from, TAR_ANY, &stream, err);
+	while (r >= 0 && (r = tar_stream_bytes(stream, &data, &len, err)) > 0) {
+		r = fd_write_all(to, data, len);
+		if (r < 0)
+			return err_set(err, r, "decompress '%s': %s", *path, strerror(-r));
+	}
+	if (r < 0)
+		return err_wrap(err, r, "decompress '%s'", *path);
+	if (asprintf(&plain, "%s/archive.tar", spool->path) < 0)
+		return err_oom(err);
+	free(*path);
+	*path = plain;
+	return 0;
+}
+
+/* 1: the image has that name, in whatever spelling. */
+static int has_name(const struct archive_list *list, const struct archive_image *image,
+		    const char *wanted, struct error *err)
+{
+	cleanup_strv struct strv typed = STRV_INIT;
+	cleanup_strv struct strv full = STRV_INIT;
+	cleanup_strv struct strv names = STRV_INIT;
+	int r;
+
+	strv_add(&typed, wanted);
+	r = strv_ok(&typed) ? full_names(list, &typed, &full, err) : err_oom(err);
+	if (r == 0)
+		r = full_names(list, &image->names, &names, err);
+	return r < 0 ? r : strv_contains(&names, full.items[0]);
+}
+
+static int pull_listed(const struct pull *pull, const char *path, const struct archive_list *list,
+		       const char *wanted, struct error *err)
+{
+	size_t done = 0;
+
+	for (size_t i = 0; i < list->n; i++) {
+		int r = wanted ? has_name(list, &list->images[i], wanted, err) : 1;
+
+		if (r > 0) {
+			r = pull_one_of(pull, path, list, i, err);
+			done++;
+		}
+		if (r < 0)
+			return r;
+	}
+	if (done == 0)
+		return err_set(err, -ENOENT, "'%s' has no image '%s'", path, wanted);
+	return 0;
 }
 
 /* FILE[:NAME]: all images of the archive, or the one that has the name. */
 static int pull_archive(const struct pull *pull, const char *source, struct error *err)
 {
 	cleanup_archive_list struct archive_list list = ARCHIVE_LIST_INIT;
+	cleanup_work struct work spool = WORK_INIT;
+	cleanup_free char *wanted = NULL;
 	cleanup_free char *path = NULL;
-	const char *wanted = NULL;
-	size_t done = 0;
 	char *colon;
 	int r;
 
@@ -254,21 +335,17 @@ static int pull_archive(const struct pull *pull, const char *source, struct erro
 	colon = access(path, F_OK) == 0 ? NULL : strchr(path, ':');
 	if (colon) {
 		*colon = '\0';
-		wanted = colon + 1;
+		wanted = strdup(colon + 1);
+		if (!wanted)
+			return err_oom(err);
 	}
 	if (strchr(path, ':'))
 		return err_set(err, -EINVAL, "'%s': a path with a colon can't be handed to skopeo",
 			       path);
 	r = archive_list_read(path, &list, err);
-	for (size_t i = 0; r == 0 && i < list.n; i++) {
-		if (wanted && !strv_contains(&list.images[i].names, wanted))
-			continue;
-		r = pull_one_of(pull, path, &list, i, err);
-		done++;
-	}
-	if (r == 0 && done == 0)
-		return err_set(err, -ENOENT, "'%s' has no image '%s'", path, wanted);
-	return r;
+	if (r == 0 && list.compressed)
+		r = decompress(pull->store, &spool, &path, err);
+	return r < 0 ? r : pull_listed(pull, path, &list, wanted, err);
 }
 
 /* A reference that skopeo understands, with its path made absolute. */
@@ -297,7 +374,7 @@ static int pull_reference(const struct pull *pull, const char *transport, const 
 	if (r == 0)
 		r = strv_ok(&names) ? work_begin(pull->store, &work, err) : err_oom(err);
 	if (r == 0)
-		r = skopeo_copy(&work, reference, pull->options, &manifest, err);
+		r = skopeo_copy(&work, reference, SKOPEO_FOLDER, pull->options, &manifest, err);
 	return r < 0 ? r : add_copied(pull, &work, &manifest, &names, NULL, err);
 }
 
