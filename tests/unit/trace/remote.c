@@ -5,6 +5,9 @@
 #include "../cmocka-all.h"
 
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -27,6 +30,7 @@
 #include "trace/freeze.h"
 #include "trace/regs.h"
 #include "trace/remote.h"
+#include "trace/slot.h"
 #include "trace/tape.h"
 
 #include "victim.h"
@@ -177,14 +181,30 @@ static void wait_until_maps_are(pid_t pid, const char *want)
 	}
 }
 
+/* Stubs that were planted since `before` and are left there: kills that hit in the middle. */
+static unsigned int n_left(pid_t pid, struct slot_room *before)
+{
+	struct slot_room now;
+	unsigned int n = 0;
+
+	assert_int_equal(slot_look(pid, &now, NULL), 0);
+	for (size_t i = 0; i < now.n; i++)
+		n += now.heads[i].sequence > before->heads[i].sequence;
+	*before = now;
+	return n;
+}
+
 /* The promise of the whole design: a tracer killed at any moment has never been there. */
 static void a_tracer_may_be_killed_at_any_moment(void **state UNUSED)
 {
 	unsigned int rounds =
 		getenv("KILL_ROUNDS") ? (unsigned int)atoi(getenv("KILL_ROUNDS")) : 60;
 
+	unsigned int hits = 0;
+
 	srandom((unsigned int)time(NULL));
 	for (unsigned int i = 0; i < n_victim_kinds; i++) {
+		struct slot_room room = { .n = 0 };
 		struct victim v;
 		char *before;
 
@@ -205,6 +225,7 @@ static void a_tracer_may_be_killed_at_any_moment(void **state UNUSED)
 			assert_true(WIFSIGNALED(status));
 			victim_expect_progress(&v);
 			wait_until_maps_are(v.pid, before);
+			hits += n_left(v.pid, &room);
 		}
 		/* And the next one can do its work. */
 		(void)inject(&v);
@@ -213,13 +234,225 @@ static void a_tracer_may_be_killed_at_any_moment(void **state UNUSED)
 		free(before);
 		victim_end(&v);
 	}
+	print_message("%u of %u kills left a stub behind\n", hits, n_victim_kinds * rounds);
+	assert_true(hits > 0);
+}
+
+static void *nap(void *arg)
+{
+	struct victim_shared *shared = arg;
+
+	for (;; shared->rounds++) {
+		if (nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL) < 0)
+			shared->bad++;
+	}
+	return NULL;
+}
+
+static void run_threads(struct victim_shared *shared)
+{
+	for (unsigned int i = 0; i < 4; i++) {
+		pthread_t thread;
+
+		if (pthread_create(&thread, NULL, nap, shared) != 0)
+			shared->bad++;
+	}
+	(void)nap(shared);
+}
+
+/* Each thread in turn, all others standing. */
+static void every_thread_can_be_asked(void **state UNUSED)
+{
+	static const struct victim_kind kind = { "threads", run_threads, 0 };
+	struct error err = ERROR_INIT;
+	struct victim v;
+
+	victim_start(&v, &kind);
+	victim_expect_progress(&v);
+	for (unsigned int round = 0; round < 10; round++) {
+		cleanup_freeze struct freeze f = FREEZE_INIT;
+
+		freeze_it(&f, v.pid);
+		for (size_t i = 0; i < f.tasks[0].n_threads; i++) {
+			cleanup_remote struct remote remote = REMOTE_INIT;
+			cleanup_area struct area area;
+			pid_t tid = f.tasks[0].threads[i].host_tid;
+			struct tape *t;
+			uint32_t e;
+
+			assert_int_equal(area_init(&area, NULL), 0);
+			t = area_add_tape(&area, 1, "who");
+			e = tape_call(t, SYS_gettid, TAPE_ARGS(), "tid");
+			if (remote_begin(&remote, tid, &area, t, &err) < 0)
+				fail_msg("%s", err.text);
+			assert_int_equal(tape_result(t, remote.live, e), tid);
+			assert_int_equal(remote_end(&remote, NULL), 0);
+		}
+		assert_int_equal(freeze_thaw(&f, NULL), 0);
+		victim_expect_progress(&v);
+	}
+	victim_end(&v);
+}
+
+/* May do no more than the loop of run_filtered needs. */
+static void run_filtered(struct victim_shared *shared)
+{
+	static int filtered;
+	struct sock_filter insns[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_nanosleep, 2, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_restart_syscall, 1, 0),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = { ARRAY_SIZE(insns), insns };
+
+	if (!filtered) {
+		filtered = 1;
+		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+		    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) < 0)
+			shared->bad++;
+	}
+	if (syscall(SYS_nanosleep, &(struct timespec){ .tv_nsec = 1000000 }, NULL) < 0)
+		shared->bad++;
+}
+
+static void a_filtered_task_can_be_asked(void **state UNUSED)
+{
+	static const struct victim_kind kind = { "filtered", run_filtered, 0 };
+	struct regs_filter filter = { NULL };
+	struct freeze f = FREEZE_INIT;
+	struct victim v;
+
+	victim_start(&v, &kind);
+	for (unsigned int round = 0; round < 10; round++) {
+		victim_expect_progress(&v);
+		(void)inject(&v);
+	}
+	freeze_it(&f, v.pid);
+	assert_int_equal(regs_get_seccomp_filter(v.pid, 0, &filter, NULL), 1);
+	assert_int_equal(filter.n, 5);
+	assert_int_equal(filter.insns[1].k, SYS_nanosleep);
+	regs_filter_done(&filter);
+	assert_int_equal(regs_get_seccomp_filter(v.pid, 1, &filter, NULL), 0);
+	assert_int_equal(freeze_thaw(&f, NULL), 0);
+	victim_expect_progress(&v);
+	victim_end(&v);
+}
+
+static void a_tape_that_fails_is_told_and_undone(void **state UNUSED)
+{
+	cleanup_freeze struct freeze f = FREEZE_INIT;
+	cleanup_remote struct remote remote = REMOTE_INIT;
+	cleanup_area struct area area;
+	struct user_regs_struct before;
+	struct user_regs_struct after;
+	struct error err = ERROR_INIT;
+	struct victim v;
+	struct tape *t;
+	char *maps;
+
+	victim_start(&v, &victim_kinds[0]);
+	victim_expect_progress(&v);
+	maps = maps_of(v.pid);
+	assert_int_equal(area_init(&area, NULL), 0);
+	t = area_add_tape(&area, 9, "fails");
+	(void)tape_call(t, SYS_close, TAPE_ARGS(tape_imm(12345)), "close what is not open");
+	freeze_it(&f, v.pid);
+	assert_int_equal(regs_get(v.pid, &before, NULL), 0);
+	assert_int_equal(remote_begin(&remote, v.pid, &area, t, &err), -EBADF);
+	assert_string_equal(err.text, "task 9: close what is not open: close: Bad file descriptor");
+	assert_int_equal(regs_get(v.pid, &after, NULL), 0);
+	assert_memory_equal(&before, &after, sizeof(before));
+	assert_int_equal(freeze_thaw(&f, NULL), 0);
+	wait_until_maps_are(v.pid, maps);
+	victim_expect_progress(&v);
+	free(maps);
+	victim_end(&v);
+}
+
+/* A tape that crashes must not take the target with it. */
+static void a_crash_in_our_code_is_survived(void **state UNUSED)
+{
+	cleanup_freeze struct freeze f = FREEZE_INIT;
+	cleanup_remote struct remote remote = REMOTE_INIT;
+	cleanup_area struct area area;
+	struct error err = ERROR_INIT;
+	struct victim v;
+	struct tape *t;
+	char *maps;
+
+	victim_start(&v, &victim_kinds[0]);
+	victim_expect_progress(&v);
+	maps = maps_of(v.pid);
+	assert_int_equal(area_init(&area, NULL), 0);
+	t = area_add_tape(&area, 9, "crashes");
+	(void)tape_op(t, PIE_OP_STORE64, TAPE_ARGS(tape_imm(16), tape_imm(1)), "store nowhere");
+	freeze_it(&f, v.pid);
+	assert_int_equal(remote_begin(&remote, v.pid, &area, t, &err), -EFAULT);
+	assert_non_null(strstr(err.text, "SEGV"));
+	assert_int_equal(freeze_thaw(&f, NULL), 0);
+	wait_until_maps_are(v.pid, maps);
+	victim_expect_progress(&v);
+	free(maps);
+	victim_end(&v);
+}
+
+/* Stopped by job control before, and still stopped after. */
+static void a_stopped_task_can_be_asked(void **state UNUSED)
+{
+	struct proc_stat stat = { .state = '?' };
+	struct victim v;
+	unsigned long rounds;
+
+	victim_start(&v, &victim_kinds[0]);
+	victim_expect_progress(&v);
+	assert_int_equal(kill(v.pid, SIGSTOP), 0);
+	while (stat.state != 'T')
+		assert_int_equal(proc_stat_of(v.pid, &stat, NULL), 0);
+	(void)inject(&v);
+	rounds = v.shared->rounds;
+	for (stat.state = '?'; stat.state != 'T';)
+		assert_int_equal(proc_stat_of(v.pid, &stat, NULL), 0);
+	assert_int_equal(v.shared->rounds, rounds);
+	assert_int_equal(kill(v.pid, SIGCONT), 0);
+	victim_expect_progress(&v);
+	victim_end(&v);
+}
+
+/* Killed with the tape played and not taken back: also the next dump finds all in order. */
+static void a_dump_after_a_killed_dump_finds_the_task_at_home(void **state UNUSED)
+{
+	struct victim v;
+
+	victim_start(&v, &victim_kinds[0]);
+	victim_expect_progress(&v);
+	for (unsigned int round = 0; round < 100; round++) {
+		pid_t tracer = fork();
+
+		assert_true(tracer >= 0);
+		if (tracer == 0)
+			injecting_child(v.pid);
+		spin_us((uint64_t)random() % 1000);
+		assert_int_equal(kill(tracer, SIGKILL), 0);
+		assert_int_equal(waitpid(tracer, NULL, 0), tracer);
+		(void)inject(&v);
+	}
+	victim_expect_progress(&v);
+	victim_end(&v);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(victims_notice_nothing),
+		cmocka_unit_test(every_thread_can_be_asked),
+		cmocka_unit_test(a_filtered_task_can_be_asked),
+		cmocka_unit_test(a_tape_that_fails_is_told_and_undone),
+		cmocka_unit_test(a_crash_in_our_code_is_survived),
+		cmocka_unit_test(a_stopped_task_can_be_asked),
 		cmocka_unit_test(a_tracer_may_be_killed_at_any_moment),
+		cmocka_unit_test(a_dump_after_a_killed_dump_finds_the_task_at_home),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
