@@ -176,6 +176,8 @@ int opts_parse(const struct opt *options, bool stop_at_argument, void *values, i
 		if (r < 0)
 			return r;
 	}
+	if (n < argc)
+		argv[n] = NULL; /* where n == argc the caller's own NULL stands */
 	*ret_n = n;
 	*ret_help = help;
 	return 0;

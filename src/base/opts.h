@@ -77,7 +77,8 @@ struct command {
 /*
  * Fills `values` (a struct the options' offsets refer to) from argv[0..argc),
  * which must not include the command's own name. The plain arguments are
- * moved to the front of argv and counted in *ret_n. -EINVAL with the text
+ * moved to the front of argv and counted in *ret_n; a NULL follows the last of
+ * them, if argv[argc] is one. -EINVAL with the text
  * "unknown flag: --x", "unknown shorthand flag: 'x' in -xyz", "flag needs an
  * argument: --x" or "invalid argument "v" for "--x" flag: ...".
  * --help and -h are not errors: *ret_help says they were met.

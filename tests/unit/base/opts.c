@@ -107,6 +107,7 @@ static void two_dashes_end_the_options(void **state UNUSED)
 
 	assert_int_equal(parse(&r, false, line), 0);
 	assert_int_equal(r.n, 2);
+	assert_null(r.argv[2]);
 	assert_string_equal(r.argv[0], "-i");
 	assert_false(r.values.interactive);
 }
