@@ -192,18 +192,18 @@ static int classify(const char *message)
 		return -EIO;
 	for (size_t i = 0; i < ARRAY_SIZE(missing); i++)
 		if (strstr(message, missing[i]))
-			return -ENOENT;
+			return COMMAND_NOT_FOUND;
 	for (size_t i = 0; i < ARRAY_SIZE(forbidden); i++)
 		if (strstr(message, forbidden[i]))
-			return -EACCES;
+			return COMMAND_NOT_EXECUTABLE;
 	return -EIO;
 }
 
 static const char *class_words(int class)
 {
-	if (class == -ENOENT)
+	if (class == COMMAND_NOT_FOUND)
 		return ": OCI runtime attempted to invoke a command that was not found";
-	return class == -EACCES ? ": OCI permission denied" : "";
+	return class == COMMAND_NOT_EXECUTABLE ? ": OCI permission denied" : "";
 }
 
 static int runtime_complaint(const struct container *c, const char *message, struct error *err)

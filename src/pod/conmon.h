@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include <errno.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -16,6 +17,13 @@
 struct container;
 struct error;
 struct pod;
+
+/*
+ * The container's command does not exist, or can't be executed: codes of their
+ * own, because -ENOENT is what an unknown container gives.
+ */
+#define COMMAND_NOT_FOUND (-ENOPKG)
+#define COMMAND_NOT_EXECUTABLE (-ENOEXEC)
 
 struct conmon_start {
 	const char *bundle;   /* userdata, or an exec session's folder */
@@ -47,9 +55,8 @@ struct conmon {
 
 /*
  * Starts it and waits until the container exists. With exec_attach: until its
- * attach socket is there. A failure carries the runtime's words; its code is
- * -ENOENT when the command does not exist in the container, -EACCES when it
- * can't be executed, -EIO otherwise.
+ * attach socket is there. A failure carries the runtime's words; its code is one of
+ * the two above, or -EIO.
  */
 int conmon_run(const struct pod *pod, const struct container *c, const struct conmon_start *start,
 	       struct conmon *ret, struct error *err);

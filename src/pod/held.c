@@ -13,6 +13,7 @@
 #include "pod/db.h"
 #include "pod/exit.h"
 #include "pod/lifecycle.h"
+#include "pod/oci.h"
 #include "pod/pod.h"
 
 /* Neither the process nor conmon can tell how it ended any more. */
@@ -66,6 +67,19 @@ int container_refresh(const struct pod *pod, struct container *c, struct error *
 	return 1;
 }
 
+/* A start may have succeeded without being written down: the runtime knows. */
+static int adopt_start(struct pod *pod, struct held *held, struct error *err)
+{
+	cleanup_free char *state = NULL;
+	int r = oci_state(pod, &held->c, &state, err);
+
+	if (r < 0 || strcmp(state, "running") != 0)
+		return r;
+	held->c.state.status = STATUS_RUNNING;
+	held->c.state.started_ns = clock_real_ns();
+	return held_save(pod, held, err);
+}
+
 static int load(struct pod *pod, const char *id, struct held *held, struct error *err)
 {
 	int changed;
@@ -83,6 +97,8 @@ static int load(struct pod *pod, const char *id, struct held *held, struct error
 		if (r < 0)
 			return r;
 	}
+	if (held->c.state.status == STATUS_INITIALIZED)
+		return adopt_start(pod, held, err);
 	return held->c.state.needs_cleanup && !container_is_alive(&held->c)
 		       ? lifecycle_cleanup(pod, held, err)
 		       : 0;

@@ -261,12 +261,22 @@ int lifecycle_pause(struct pod *pod, struct held *held, struct error *err)
 	return held_save(pod, held, err);
 }
 
+/* A pause may have succeeded without being written down: the runtime knows. */
+static bool is_paused(const struct pod *pod, const struct container *c)
+{
+	cleanup_free char *state = NULL;
+
+	if (c->state.status != STATUS_RUNNING)
+		return c->state.status == STATUS_PAUSED;
+	return oci_state(pod, c, &state, NULL) == 0 && strcmp(state, "paused") == 0;
+}
+
 int lifecycle_unpause(struct pod *pod, struct held *held, struct error *err)
 {
 	struct container *c = &held->c;
 	int r;
 
-	if (c->state.status != STATUS_PAUSED)
+	if (!is_paused(pod, c))
 		return err_set(err, -EBUSY,
 			       "\"%s\" is not paused, can't unpause: container state improper",
 			       c->id);

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/spawn.h"
 #include "pod/container.h"
@@ -166,4 +167,22 @@ int oci_delete(const struct pod *pod, const struct container *c, struct error *e
 
 	strv_add(&force, "--force");
 	return strv_ok(&force) ? oci_call(pod, c, "delete", &force, NULL, err) : err_oom(err);
+}
+
+int oci_state(const struct pod *pod, const struct container *c, char **ret, struct error *err)
+{
+	cleanup_buf struct buf out = BUF_INIT;
+	cleanup_json json_t *state = NULL;
+	const char *status;
+	int r = oci_ask(pod, c, "state", NULL, NULL, &out, err);
+
+	if (r == 0)
+		r = json_parse("the runtime's state", buf_str(&out), out.len, &state, err);
+	if (r < 0)
+		return r;
+	status = json_string_value(json_object_get(state, "status"));
+	if (!status)
+		return err_set(err, -EBADMSG, "the runtime's state has no status");
+	*ret = strdup(status);
+	return *ret ? 0 : err_oom(err);
 }

@@ -44,5 +44,8 @@ int oci_ask(const struct pod *pod, const struct container *c, const char *verb,
 void oci_last_words(const char *output, char *words, size_t words_size, char *hint,
 		    size_t hint_size);
 
+/* The runtime's word for its state: "created", "running", "paused", "stopped". The caller's. */
+int oci_state(const struct pod *pod, const struct container *c, char **ret, struct error *err);
+
 /* Forgets the container in the runtime, its processes included; it need not exist. */
 int oci_delete(const struct pod *pod, const struct container *c, struct error *err);

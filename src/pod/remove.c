@@ -86,6 +86,13 @@ static int remove_files(struct pod *pod, struct container *c, struct error *err)
 	return r < 0 ? r : file_remove_tree_at(AT_FDCWD, dir, err);
 }
 
+static bool is_forgotten(struct pod *pod, const char *id)
+{
+	char found[ID_LEN + 1];
+
+	return db_find(pod->db, id, found, NULL) == -ENOENT;
+}
+
 int lifecycle_remove(struct pod *pod, struct held *held, bool force, unsigned int timeout_s,
 		     struct error *err)
 {
@@ -100,6 +107,8 @@ int lifecycle_remove(struct pod *pod, struct held *held, bool force, unsigned in
 			c->id, status_name(c->state.status));
 	if (container_is_alive(c))
 		r = lifecycle_stop(pod, held, timeout_s, err);
+	if (r == -ENOENT && is_forgotten(pod, c->id))
+		return 0; /* somebody else removed it while we waited for its end */
 	if (r < 0)
 		return r;
 	c->state.status = STATUS_REMOVING;

@@ -26,8 +26,7 @@ struct session_options {
 /*
  * Starts it. Detached: prints nothing, *ret_code is 0 and `ret_id` its name.
  * Else stays attached (the lock is given up once it runs) until it ends, and
- * gives its exit code. -EBUSY: the container does not run; -ENOENT and -EACCES
- * as conmon_run().
+ * gives its exit code. -EBUSY: the container does not run; else as conmon_run().
  */
 int session_run(struct pod *pod, struct held *held, const struct session_options *o,
 		struct attach *attach, char *ret_id, int *ret_code, struct error *err);

@@ -99,12 +99,10 @@ static int find_and_start(struct program *program, struct exec_command *o, int a
 static int run_exec(const struct command *cmd, int argc, char **argv, void *program)
 {
 	struct exec_command o = { 0 };
-	int words = argc;
 	int r = program_options(program, cmd, &o, &argc, argv);
 
 	if (r == PROGRAM_GO_ON) {
-		if (argc < words)
-			argv[argc] = NULL; /* options were before: the end is further down */
+		argv[argc] = NULL; /* options that were read may stand behind the arguments */
 		r = find_and_start(program, &o, argc, argv);
 	}
 	strv_done(&o.session.env);

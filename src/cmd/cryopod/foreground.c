@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "cmd/cryopod/program.h"
 #include "pod/attach.h"
+#include "pod/conmon.h"
 #include "pod/db.h"
 #include "pod/exit.h"
 #include "pod/held.h"
@@ -33,9 +34,9 @@ static void pass_signal(void *arg, int signal)
 
 int foreground_failure(int code)
 {
-	if (code == -ENOENT)
+	if (code == COMMAND_NOT_FOUND)
 		return EXIT_NOT_FOUND;
-	return code == -EACCES ? EXIT_CANNOT_INVOKE : EXIT_ENGINE;
+	return code == COMMAND_NOT_EXECUTABLE ? EXIT_CANNOT_INVOKE : EXIT_ENGINE;
 }
 
 /* Writes the end down and, for --rm, removes the container. */
