@@ -129,6 +129,7 @@ static bool probe_soft_dirty(void)
 
 	if (fd < 0)
 		return false;
+	/* cppcheck-suppress invalidFunctionArg; no file */
 	page = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (page == MAP_FAILED)
 		return false;

@@ -18,7 +18,7 @@ static uint64_t round_up(uint64_t v, uint64_t align)
 
 int area_init(struct area *area, struct error *err)
 {
-	*area = (struct area){ .data = BUF_INIT };
+	*area = (struct area){ .failed = false };
 	if (!buf_grow(&area->data, sizeof(struct pie_area)))
 		return err_oom(err);
 	return 0;
@@ -30,7 +30,7 @@ void area_done(struct area *area)
 		tape_free(area->tapes[i]);
 	free(area->tapes);
 	buf_done(&area->data);
-	*area = (struct area){ .data = BUF_INIT };
+	*area = (struct area){ .failed = false };
 }
 
 uint64_t area_alloc(struct area *area, size_t len, size_t align)

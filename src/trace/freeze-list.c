@@ -174,8 +174,8 @@ int freeze_sort(struct freeze *f, struct error *err)
 		if (slot_put(f, f->tasks[i].host_pid, i, 0) < 0)
 			return err_oom(err);
 	}
-	depths = calloc(f->n_tasks, sizeof(*depths));
-	ranked = calloc(f->n_tasks, sizeof(*ranked));
+	depths = calloc(f->n_tasks + 1, sizeof(*depths));
+	ranked = calloc(f->n_tasks + 1, sizeof(*ranked));
 	if (!depths || !ranked)
 		return err_oom(err);
 	for (size_t i = 0; i < f->n_tasks; i++)

@@ -20,7 +20,7 @@
 #define KERNEL_ERESTARTNOHAND 514
 #define KERNEL_ERESTART_RESTARTBLOCK 516
 
-#define XSTATE_MAX (64 * 1024) /* AMX included, it takes 11 KiB */
+#define XSTATE_MAX ((size_t)64 << 10) /* AMX included, it takes 11 KiB */
 #define QUEUE_AT_ONCE 32
 #define FILTER_INSNS_MAX 32768
 
@@ -88,32 +88,36 @@ int regs_set_sigmask(pid_t host_tid, uint64_t mask, struct error *err)
 int regs_get_sigqueue(pid_t host_tid, bool shared, siginfo_t **ret_infos, size_t *ret_n,
 		      struct error *err)
 {
-	cleanup_free siginfo_t *infos = NULL;
+	siginfo_t *infos = NULL;
 	size_t n = 0;
+	long got;
 
-	for (;;) {
+	do {
 		siginfo_t *more = reallocarray(infos, n + QUEUE_AT_ONCE, sizeof(siginfo_t));
 		struct __ptrace_peeksiginfo_args args = {
 			.off = n,
 			.flags = shared ? PTRACE_PEEKSIGINFO_SHARED : 0,
 			.nr = QUEUE_AT_ONCE,
 		};
-		long got;
 
-		if (!more)
+		if (!more) {
+			free(infos);
 			return err_oom(err);
+		}
 		infos = more;
 		got = ptrace(PTRACE_PEEKSIGINFO, host_tid, &args, infos + n);
-		if (got < 0)
+		if (got < 0) {
+			free(infos);
 			return err_sys(err, "thread %d: read its %s signals", (int)host_tid,
 				       shared ? "process's queued" : "queued");
+		}
 		n += (size_t)got;
-		if (got < QUEUE_AT_ONCE)
-			break;
+	} while (got == QUEUE_AT_ONCE);
+	if (n == 0) {
+		free(infos);
+		infos = NULL;
 	}
-	if (n == 0)
-		free(take_ptr(&infos));
-	*ret_infos = take_ptr(&infos);
+	*ret_infos = infos;
 	*ret_n = n;
 	return 0;
 }

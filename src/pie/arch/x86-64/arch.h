@@ -12,8 +12,11 @@ struct pie_area;
 
 static inline int64_t arch_syscall(uint64_t nr, const uint64_t args[6])
 {
+	/* cppcheck-suppress constStatement */
 	register uint64_t r10 __asm__("r10") = args[3];
+	/* cppcheck-suppress constStatement */
 	register uint64_t r8 __asm__("r8") = args[4];
+	/* cppcheck-suppress constStatement */
 	register uint64_t r9 __asm__("r9") = args[5];
 	int64_t result;
 
