@@ -16,6 +16,11 @@ static uint64_t round_up(uint64_t v, uint64_t align)
 	return (v + align - 1) & ~(align - 1);
 }
 
+static size_t player_len(void)
+{
+	return (size_t)((uintptr_t)pie_blob_end - (uintptr_t)pie_blob);
+}
+
 int area_init(struct area *area, struct error *err)
 {
 	*area = (struct area){ .failed = false };
@@ -119,7 +124,7 @@ int area_seal(struct area *area, struct error *err)
 	/* The player has pages of its own: the processor takes writes beside code it is
 	 * running for self-modification, and starts over. */
 	at = area->player_at = round_up(at, PAGE);
-	at += (uint64_t)(pie_blob_end - pie_blob);
+	at += player_len();
 	area->image_len = at;
 	at = round_up(at, PAGE);
 	for (size_t i = 0; i < area->n_tapes; i++) {
@@ -164,7 +169,7 @@ void area_write(const struct area *area, void *dst)
 			memcpy((char *)dst + tape->entries_at, tape->entries,
 			       tape->n * sizeof(struct pie_entry));
 	}
-	memcpy((char *)dst + area->player_at, pie_blob, (size_t)(pie_blob_end - pie_blob));
+	memcpy((char *)dst + area->player_at, pie_blob, player_len());
 }
 
 int area_fault(const struct area *area, const struct pie_area *live, struct error *err)

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "base/proc.h"
 #include "trace/freeze.h"
 #include "trace/regs.h"
 #include "trace/remote-mem.h"
@@ -29,6 +31,7 @@ static char *pages; /* four; the third is not readable */
 
 static int setup(void **state UNUSED)
 {
+	struct proc_stat stat;
 	int ready[2];
 	char c;
 
@@ -54,6 +57,8 @@ static int setup(void **state UNUSED)
 	if (read(ready[0], &c, 1) != 1)
 		return -1;
 	close(ready[0]);
+	while (proc_stat_of(pid, &stat, NULL) == 0 && stat.state != 'S')
+		(void)sched_yield(); /* until it sleeps in pause(2) */
 	for (int i = 0; i < 40; i++) /* more than are read at once */
 		(void)sigqueue(pid, SIGRTMIN + 1, (union sigval){ .sival_int = i });
 	(void)syscall(SYS_tgkill, pid, pid, SIGUSR2);
