@@ -120,7 +120,7 @@ static int build_root(const struct init *init, struct error *err)
 	if (r >= 0)
 		r = run_outside_hooks(init, err);
 	if (r >= 0)
-		r = sysctl_apply(init->spec, err);
+		r = sysctl_apply(init->spec, "", err);
 	if (r >= 0)
 		r = rootfs_enter(&rootfs, init->no_pivot, err);
 	if (r >= 0 && init->console >= 0)

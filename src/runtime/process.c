@@ -14,6 +14,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -157,6 +158,36 @@ static int make_environment(struct process *process, struct error *err)
 	return strv_ok(&process->env) ? 0 : err_oom(err);
 }
 
+/*
+ * A null device that came from the host is exchanged for the container's own:
+ * what is open must be reachable from inside for a checkpoint. Pipes and the
+ * like are given to the user, who may open them again by /proc/self/fd.
+ */
+static int fix_stdio(const struct spec_process *spec, struct error *err)
+{
+	for (int fd = 0; fd <= 2; fd++) {
+		cleanup_fd int own = -EBADF;
+		struct stat st;
+
+		if (fstat(fd, &st) < 0)
+			continue; /* closed, and stays so */
+		if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3)) {
+			if (st.st_uid != spec->uid && fchown(fd, spec->uid, (gid_t)-1) < 0 &&
+			    errno != EINVAL && errno != EPERM && errno != EROFS)
+				return err_sys(err, "give descriptor %d to user %u", fd, spec->uid);
+			continue;
+		}
+		own = open("/dev/null", O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+		if (own < 0 && errno == ENOENT)
+			continue; /* a container without one */
+		if (own < 0)
+			return err_sys(err, "open '/dev/null' in the container");
+		if (dup3(own, fd, 0) < 0)
+			return err_sys(err, "exchange descriptor %d", fd);
+	}
+	return 0;
+}
+
 int process_prepare(struct process *process, const struct spec_process *spec, struct error *err)
 {
 	int r;
@@ -167,6 +198,8 @@ int process_prepare(struct process *process, const struct spec_process *spec, st
 		r = set_limits(spec, err);
 	if (r >= 0)
 		r = set_scheduling(spec, err);
+	if (r >= 0)
+		r = fix_stdio(spec, err);
 	return r;
 }
 

@@ -94,3 +94,39 @@ int runtime_write_spec(const char *bundle, bool rootless, struct error *err);
 
 /* What this runtime can do, as the standard's features document; the caller's. */
 int runtime_features(char **ret, struct error *err);
+
+struct checkpoint_opts {
+	const char *image_path;	 /* NULL: "checkpoint" in the current folder */
+	const char *work_path;	 /* NULL: the image path */
+	const char *parent_path; /* NULL: a whole checkpoint */
+	const char *cgroups_mode;
+	char *const *empty_ns; /* NULL-terminated or NULL */
+	bool leave_running;
+	bool tcp_established;
+	bool tcp_skip_in_flight;
+	bool tcp_close; /* restore only */
+	bool ext_unix_sk;
+	bool shell_job;
+	bool file_locks;
+	bool link_remap;
+	bool pre_dump;
+	bool lazy_pages;
+	const char *page_server;
+	int status_fd; /* negative: none; gets one zero byte at the end */
+};
+
+/* Saves a running container's processes. Unless left running, they, their groups and the
+ * container's folder are gone afterwards. A failure leaves it as it was. */
+int runtime_checkpoint(const struct runtime *rt, const char *id, const struct checkpoint_opts *opts,
+		       struct error *err);
+
+struct restore_opts {
+	struct checkpoint_opts images; /* leave_running, pre_dump mean nothing here */
+	struct create_opts create;
+	bool detach;
+};
+
+/* Makes the container again from its bundle and image files, running. Without `detach` stays
+ * until it ends, as runtime_run(). A failure leaves nothing behind. */
+int runtime_restore(const struct runtime *rt, const char *id, const struct restore_opts *opts,
+		    int *ret_code, struct error *err);

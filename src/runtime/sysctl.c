@@ -81,7 +81,7 @@ int sysctl_check(const struct spec *spec, struct error *err)
 	return 0;
 }
 
-int sysctl_apply(const struct spec *spec, struct error *err)
+int sysctl_apply(const struct spec *spec, const char *prefix, struct error *err)
 {
 	const char *key;
 	json_t *value;
@@ -93,6 +93,8 @@ int sysctl_apply(const struct spec *spec, struct error *err)
 		int r;
 
 		to_dots(key, dots, sizeof(dots));
+		if (strncmp(dots, prefix, strlen(prefix)) != 0)
+			continue;
 		for (char *c = dots; *c; c++)
 			*c = *c == '.' ? '/' : *c == '/' ? '.' : *c;
 		(void)snprintf(path, sizeof(path), "/proc/sys/%s", dots);

@@ -9,7 +9,6 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
-#include "base/log.h"
 #include "cmd/cryorun/commands.h"
 #include "cmd/cryorun/program.h"
 
@@ -31,13 +30,10 @@ static const struct opt global_options[] = {
 };
 
 static const struct command *const commands[] = {
-	&command_create, &command_delete,
-	&command_exec,	 &command_features,
-	&command_kill,	 &command_list,
-	&command_pause,	 &command_ps,
-	&command_resume, &command_run,
-	&command_spec,	 &command_start,
-	&command_state,	 NULL,
+	&command_checkpoint, &command_create,  &command_delete, &command_exec,
+	&command_features,   &command_kill,    &command_list,	&command_pause,
+	&command_ps,	     &command_restore, &command_resume, &command_run,
+	&command_spec,	     &command_start,   &command_state,	NULL,
 };
 
 static int print_top_help(const struct program *program)
@@ -58,21 +54,18 @@ static int print_version(const struct program *program)
 
 static int open_log(struct program *program, struct error *err)
 {
-	const bool json = strcmp(program->log_format, "json") == 0;
-
-	if (!json && strcmp(program->log_format, "text") != 0)
+	if (strcmp(program->log_format, "json") != 0 && strcmp(program->log_format, "text") != 0)
 		return err_set(err, -EINVAL, "invalid log-format: %s", program->log_format);
-	if (program->debug)
-		log_set_level(LOG_LEVEL_DEBUG);
-	if (!program->log_path || !*program->log_path)
+	if (!program->log_path || !*program->log_path) {
+		program_reset_log(program);
 		return 0;
+	}
 	/* Appending: the caller may collect several runs in one file. */
 	program->log_fd =
 		open(program->log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0644);
 	if (program->log_fd < 0)
 		return err_sys(err, "open log '%s'", program->log_path);
-	log_set_fd(program->log_fd);
-	log_set_format(json ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT);
+	program_reset_log(program);
 	return 0;
 }
 
@@ -98,7 +91,8 @@ int main(int argc, char **argv)
 {
 	struct program program = { .runtime = { .root = RUNTIME_ROOT },
 				   .log_format = "text",
-				   .log_fd = -EBADF };
+				   .log_fd = -EBADF,
+				   .engine_log_fd = -EBADF };
 	struct error err = ERROR_INIT;
 	bool help = false;
 	int n = 0;

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/log.h"
@@ -67,4 +68,13 @@ int program_finish(const struct program *program)
 int program_end(const struct program *program, int r, const struct error *err)
 {
 	return r < 0 ? program_fail(program, err) : program_finish(program);
+}
+
+void program_reset_log(const struct program *program)
+{
+	const bool json = strcmp(program->log_format, "json") == 0;
+
+	log_set_fd(program->log_fd >= 0 ? program->log_fd : STDERR_FILENO);
+	log_set_format(json ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT);
+	log_set_level(program->debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN);
 }

@@ -26,7 +26,8 @@ struct program {
 	const char *ignored;	/* options of others that change nothing here */
 	bool debug;
 	bool version;
-	int log_fd; /* negative: no log */
+	int log_fd;	   /* negative: no log */
+	int engine_log_fd; /* negative: not now */
 };
 
 /* PROGRAM_GO_ON with *ret_n plain arguments, of which there are `min` to `max` (negative: any
@@ -46,3 +47,6 @@ int program_finish(const struct program *program);
 
 /* The exit code for a call's result. */
 int program_end(const struct program *program, int r, const struct error *err);
+
+/* Log lines go where the global options want them. */
+void program_reset_log(const struct program *program);

@@ -1,0 +1,122 @@
+#include <errno.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "cryo/dump.h"
+#include "runtime/container.h"
+#include "runtime/destroy.h"
+#include "runtime/images.h"
+#include "runtime/outside.h"
+#include "runtime/runtime.h"
+#include "runtime/spec.h"
+
+static int check_status(const struct container *c, struct error *err)
+{
+	const enum container_status status = container_status(c);
+
+	switch (status) {
+	case CONTAINER_RUNNING:
+		return 0;
+	case CONTAINER_PAUSED:
+		err_set(err, -EBUSY, "container is paused: '%s'", c->id);
+		err_hint(err, "resume it first: what is frozen can't be asked");
+		return -EBUSY;
+	case CONTAINER_CREATED:
+	case CONTAINER_CREATING:
+	case CONTAINER_STOPPED:
+		break;
+	}
+	return err_set(err, -EBUSY, "container not running: '%s' is %s", c->id,
+		       container_status_name(status));
+}
+
+struct dump_context {
+	const struct container *container;
+	int images;
+};
+
+/* All is stopped and saved: the last thing that must not fail after the processes are gone. */
+static int complete(void *arg, struct error *err)
+{
+	const struct dump_context *ctx = arg;
+
+	return outside_save_stdio(ctx->container, ctx->images, err);
+}
+
+static int dump(const struct container *c, const struct checkpoint_opts *opts,
+		const struct images *images, const struct outside *outside, struct error *err)
+{
+	struct dump_context ctx = { .container = c, .images = images->dir };
+	struct cryo_dump_opts dump_opts = CRYO_DUMP_OPTS_INIT;
+
+	dump_opts.pid = c->init.pid;
+	dump_opts.images_dir = images->dir;
+	dump_opts.work_dir = images->work;
+	dump_opts.root = c->rootfs;
+	dump_opts.after = opts->leave_running ? CRYO_AFTER_RUN : CRYO_AFTER_KILL;
+	dump_opts.cgroups = images->cgroups;
+	dump_opts.shell_job = opts->shell_job;
+	dump_opts.file_locks = opts->file_locks;
+	dump_opts.tcp_established = opts->tcp_established;
+	dump_opts.ext_unix_sk = opts->ext_unix_sk;
+	dump_opts.link_remap = opts->link_remap;
+	dump_opts.externals = strv_argv(&outside->externals);
+	dump_opts.empty_ns = strv_argv(&outside->empty_ns);
+	dump_opts.complete = complete;
+	dump_opts.arg = &ctx;
+	return cryo_dump(&dump_opts, NULL, err);
+}
+
+static void tell_status(int fd)
+{
+	if (fd >= 0)
+		(void)!write(fd, "", 1); /* the listener's loss */
+}
+
+static int checkpoint(const struct container *c, const struct checkpoint_opts *opts,
+		      struct error *err)
+{
+	cleanup_outside struct outside outside = OUTSIDE_INIT;
+	cleanup_images struct images images = IMAGES_INIT;
+	cleanup_spec struct spec spec = SPEC_INIT;
+	int r;
+
+	r = check_status(c, err);
+	if (r >= 0)
+		r = images_open(opts, true, &images, err);
+	if (r >= 0)
+		r = spec_load_at(c->dir, CONTAINER_CONFIG, &spec, err);
+	if (r >= 0)
+		r = outside_for_dump(&spec, c, &outside, err);
+	for (char *const *ns = opts->empty_ns; r >= 0 && ns && *ns; ns++)
+		strv_add(&outside.empty_ns, *ns);
+	if (r >= 0 && !strv_ok(&outside.empty_ns))
+		r = err_oom(err);
+	if (r >= 0)
+		r = dump(c, opts, &images, &outside, err);
+	if (r < 0)
+		return r;
+	tell_status(opts->status_fd);
+	return 0;
+}
+
+int runtime_checkpoint(const struct runtime *rt, const char *id, const struct checkpoint_opts *opts,
+		       struct error *err)
+{
+	cleanup_container struct container c = CONTAINER_INIT;
+	struct error late = ERROR_INIT;
+	int r;
+
+	r = container_open(rt, id, true, &c, err);
+	if (r < 0)
+		return r;
+	r = checkpoint(&c, opts, err);
+	if (r < 0)
+		return err_wrap(err, r, "checkpoint container '%s'", id);
+	/* The images are complete: what is left over of the container is no reason to fail. */
+	if (!opts->leave_running && container_destroy(&c, &late) < 0)
+		log_warn("container '%s' is saved, but not cleaned up: %s", id, late.text);
+	return 0;
+}

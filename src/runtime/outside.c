@@ -1,0 +1,318 @@
+#include "runtime/outside.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mountinfo.h"
+#include "base/path.h"
+#include "runtime/cgroup.h"
+#include "runtime/container.h"
+#include "runtime/namespace.h"
+#include "runtime/spec.h"
+
+#define DESCRIPTORS_MAX ((size_t)1 << 16)
+
+/* --- mounts, at the dump -------------------------------------------------------- */
+
+struct view {
+	int root; /* the container's */
+	struct mountinfo_table mounts;
+};
+
+static int open_view(const struct container *c, struct view *view, struct error *err)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/root", c->init.pid);
+	view->root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (view->root < 0)
+		return err_sys(err, "open '%s'", path);
+	(void)snprintf(path, sizeof(path), "/proc/%d/mountinfo", c->init.pid);
+	return mountinfo_read_at(AT_FDCWD, path, &view->mounts, err);
+}
+
+static void cleanup_view_p(struct view *view)
+{
+	if (view->root >= 0)
+		(void)close(view->root); /* a place only */
+	mountinfo_table_done(&view->mounts);
+}
+
+/*
+ * The mount that config.json calls `destination`: by its id, since the path
+ * may lead over symlinks. NULL: none, or not a mount of its own.
+ */
+static const struct mountinfo *find_mount(const struct view *view, const char *destination)
+{
+	cleanup_fd int fd = path_open_in_root(view->root, destination, O_PATH, 0, NULL);
+	struct statx stx;
+
+	if (fd < 0 || statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &stx) < 0 ||
+	    !(stx.stx_mask & STATX_MNT_ID) || !(stx.stx_attributes & STATX_ATTR_MOUNT_ROOT))
+		return NULL;
+	return mountinfo_by_id(&view->mounts, (int)stx.stx_mnt_id);
+}
+
+static void add_dump_mount(struct outside *o, const struct view *view, const char *destination)
+{
+	const struct mountinfo *mount = find_mount(view, destination);
+
+	if (mount)
+		strv_addf(&o->externals, "mnt[%s]:%s", mount->mountpoint, destination);
+}
+
+static bool is_device_path(const struct spec_linux *lx, const char *path)
+{
+	static const char *const usual[] = { "/dev/null",   "/dev/zero",    "/dev/full",
+					     "/dev/random", "/dev/urandom", "/dev/tty" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(usual); i++)
+		if (strcmp(path, usual[i]) == 0)
+			return true;
+	for (size_t i = 0; i < lx->n_devices; i++)
+		if (strcmp(path, lx->devices[i].path) == 0)
+			return true;
+	return false;
+}
+
+/* Nodes are bound from the host where they can't be made; cgroups where there's no namespace. */
+static void add_dump_host_mounts(struct outside *o, const struct spec *spec,
+				 const struct view *view)
+{
+	for (size_t i = 0; i < view->mounts.n; i++) {
+		const struct mountinfo *m = &view->mounts.mounts[i];
+		const bool cgroup =
+			!spec_wants_ns(spec, NS_KIND_CGROUP) &&
+			(strcmp(m->fstype, "cgroup") == 0 || strcmp(m->fstype, "cgroup2") == 0);
+
+		if (cgroup || is_device_path(&spec->lx, m->mountpoint))
+			strv_addf(&o->externals, "mnt[%s]:%s", m->mountpoint, m->mountpoint);
+	}
+}
+
+/* A mask over a folder is an empty tmpfs, which the checkpoint can hold; over a file it is the
+ * host's or the container's null device. */
+static void add_dump_masks(struct outside *o, const struct spec_linux *lx, const struct view *view)
+{
+	for (char **p = lx->masked_paths; p && *p; p++) {
+		const struct mountinfo *mount = find_mount(view, *p);
+
+		if (mount && strcmp(mount->root, "/") != 0)
+			strv_addf(&o->externals, "mnt[%s]:%s", mount->mountpoint, *p);
+	}
+}
+
+static int add_dump_ns(struct outside *o, const struct spec *spec, const struct container *c,
+		       enum ns_kind kind, const char *key, struct error *err)
+{
+	char path[64];
+	struct stat st;
+
+	if (!spec->lx.namespaces[kind].path)
+		return 0;
+	(void)snprintf(path, sizeof(path), "/proc/%d/ns/%s", c->init.pid, ns_file(kind));
+	if (stat(path, &st) < 0)
+		return err_sys(err, "stat '%s'", path);
+	strv_addf(&o->externals, "%s[%" PRIu64 "]:%s", ns_file(kind), (uint64_t)st.st_ino, key);
+	return 0;
+}
+
+int outside_for_dump(const struct spec *spec, const struct container *c, struct outside *ret,
+		     struct error *err)
+{
+	__attribute__((cleanup(cleanup_view_p))) struct view view = {
+		.root = -EBADF, .mounts = MOUNTINFO_TABLE_INIT
+	};
+	int r;
+
+	r = open_view(c, &view, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < spec->n_mounts; i++)
+		if (spec->mounts[i].options.bind)
+			add_dump_mount(ret, &view, spec->mounts[i].destination);
+	add_dump_masks(ret, &spec->lx, &view);
+	add_dump_host_mounts(ret, spec, &view);
+	r = add_dump_ns(ret, spec, c, NS_KIND_NET, "extRootNetNS", err);
+	if (r >= 0)
+		r = add_dump_ns(ret, spec, c, NS_KIND_PID, "extRootPidNS", err);
+	if (r < 0)
+		return r;
+	if (spec_new_ns(spec, NS_KIND_NET))
+		strv_add(&ret->empty_ns, "net");
+	return strv_ok(&ret->externals) && strv_ok(&ret->empty_ns) ? 0 : err_oom(err);
+}
+
+/* --- mounts, at the restore ------------------------------------------------------ */
+
+static void add_restore_cgroups(struct outside *o, const struct spec_mount *m,
+				const struct cgroup *cgroup)
+{
+	const bool unified = cgroup->n == 1 && cgroup->parts[0].v2;
+
+	for (size_t i = 0; i < cgroup->n; i++) {
+		const struct cgroup_part *part = &cgroup->parts[i];
+
+		if (unified)
+			strv_addf(&o->externals, "mnt[%s]:%s%s", m->destination, part->mountpoint,
+				  cgroup->path);
+		else if (!part->v2)
+			strv_addf(&o->externals, "mnt[%s%s]:%s%s", m->destination,
+				  strrchr(part->mountpoint, '/'), part->mountpoint, cgroup->path);
+	}
+}
+
+static int open_ns(struct outside *o, const char *path, struct error *err)
+{
+	int fd;
+
+	if (o->n_fds == OUTSIDE_FDS_MAX)
+		return err_set(err, -E2BIG, "too many namespaces by path");
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(err, "open namespace '%s'", path);
+	o->fds[o->n_fds++] = fd;
+	return fd;
+}
+
+static void inherit(struct outside *o, int fd, const char *key)
+{
+	if (o->n_inherit == OUTSIDE_FDS_MAX)
+		return; /* 3 descriptors and 2 namespaces fit */
+	strv_add(&o->keys, key);
+	if (strv_ok(&o->keys))
+		o->inherit[o->n_inherit++] =
+			(struct cryo_inherit_fd){ .fd = fd, .key = o->keys.items[o->keys.n - 1] };
+}
+
+static int add_restore_namespaces(struct outside *o, const struct spec *spec, struct error *err)
+{
+	static const struct {
+		enum ns_kind kind;
+		const char *key; /* handed over by this name; NULL: joined */
+	} kinds[] = {
+		{ NS_KIND_NET, "extRootNetNS" }, { NS_KIND_PID, "extRootPidNS" },
+		{ NS_KIND_IPC, NULL },		 { NS_KIND_UTS, NULL },
+		{ NS_KIND_TIME, NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		const char *path = spec->lx.namespaces[kinds[i].kind].path;
+		int fd;
+
+		if (!path)
+			continue;
+		fd = open_ns(o, path, err);
+		if (fd < 0)
+			return fd;
+		if (kinds[i].key)
+			inherit(o, fd, kinds[i].key);
+		else
+			o->join[o->n_join++] =
+				(struct cryo_join_ns){ .type = ns_file(kinds[i].kind), .fd = fd };
+	}
+	return 0;
+}
+
+int outside_for_restore(const struct spec *spec, const char *bundle, const struct cgroup *cgroup,
+			struct outside *ret, struct error *err)
+{
+	int r;
+
+	for (size_t i = 0; i < spec->n_mounts; i++) {
+		const struct spec_mount *m = &spec->mounts[i];
+
+		if (m->options.bind)
+			strv_addf(&ret->externals, "mnt[%s]:%s%s%s", m->destination,
+				  m->source[0] == '/' ? "" : bundle, m->source[0] == '/' ? "" : "/",
+				  m->source);
+		else if (strncmp(m->type, "cgroup", 6) == 0)
+			add_restore_cgroups(ret, m, cgroup);
+	}
+	for (char **p = spec->lx.masked_paths; p && *p; p++)
+		strv_addf(&ret->externals, "mnt[%s]:/dev/null", *p);
+	for (size_t i = 0; i < spec->lx.n_devices; i++)
+		strv_addf(&ret->externals, "mnt[%s]:%s", spec->lx.devices[i].path,
+			  spec->lx.devices[i].path);
+	for (const char *const *p = (const char *const[]){ "null", "zero", "full", "random",
+							   "urandom", "tty", NULL };
+	     *p; p++)
+		strv_addf(&ret->externals, "mnt[/dev/%s]:/dev/%s", *p, *p);
+	r = add_restore_namespaces(ret, spec, err);
+	if (r < 0)
+		return r;
+	if (spec_new_ns(spec, NS_KIND_NET))
+		strv_add(&ret->empty_ns, "net");
+	return strv_ok(&ret->externals) && strv_ok(&ret->empty_ns) && strv_ok(&ret->keys)
+		       ? 0
+		       : err_oom(err);
+}
+
+/* --- standard input and output ----------------------------------------------------- */
+
+int outside_save_stdio(const struct container *c, int images, struct error *err)
+{
+	cleanup_json json_t *list = json_array();
+	cleanup_free char *text = NULL;
+	int r;
+
+	for (int fd = 0; fd <= 2; fd++) {
+		char target[PATH_MAX];
+		char path[64];
+		ssize_t n;
+
+		(void)snprintf(path, sizeof(path), "/proc/%d/fd/%d", c->init.pid, fd);
+		n = readlink(path, target, sizeof(target));
+		if (n < 0 && errno != ENOENT)
+			return err_sys(err, "read link '%s'", path);
+		if (json_array_append_new(list, n < 0 ? json_string("")
+						      : json_stringn_nocheck(target, (size_t)n)) <
+		    0)
+			return err_oom(err);
+	}
+	r = json_format(list, 0, &text, err);
+	if (r < 0)
+		return r;
+	return file_write_atomic_at(images, OUTSIDE_DESCRIPTORS, text, strlen(text), 0600, err);
+}
+
+int outside_load_stdio(int images, struct outside *outside, struct error *err)
+{
+	cleanup_json json_t *list = NULL;
+	int r;
+
+	r = json_read_at(images, OUTSIDE_DESCRIPTORS, DESCRIPTORS_MAX, &list, err);
+	if (r < 0)
+		return r;
+	for (int fd = 0; fd <= 2; fd++) {
+		const char *key = json_string_value(json_array_get(list, (size_t)fd));
+
+		if (!key)
+			return err_set(err, -EBADMSG, "%s: expected three strings",
+				       OUTSIDE_DESCRIPTORS);
+		if (strncmp(key, "pipe:", 5) == 0 && fcntl(fd, F_GETFD) >= 0)
+			inherit(outside, fd, key);
+	}
+	return strv_ok(&outside->keys) ? 0 : err_oom(err);
+}
+
+void outside_done(struct outside *outside)
+{
+	for (size_t i = 0; i < outside->n_fds; i++)
+		(void)close(outside->fds[i]); /* opened for reading only */
+	strv_done(&outside->externals);
+	strv_done(&outside->empty_ns);
+	strv_done(&outside->keys);
+	*outside = (struct outside)OUTSIDE_INIT;
+}
