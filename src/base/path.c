@@ -5,6 +5,8 @@
 #include <limits.h>
 #include <linux/openat2.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -49,7 +51,31 @@ int path_open_within(int rootfd, const char *path, int flags, mode_t mode, struc
 			     err);
 }
 
-int path_make_dirs_in_root(int rootfd, const char *path, mode_t mode, struct error *err)
+#define LINKS_MAX 40 /* as many as the kernel follows */
+
+/*
+ * What `part` of a path is a symlink to nothing: the whole path again, with the
+ * link's target in its place. The caller's.
+ */
+static int follow_dangling(int dir, const char *name, const char *part, const char *rest,
+			   char **ret, struct error *err)
+{
+	char target[PATH_MAX];
+	const char *slash = strrchr(part, '/');
+	const int above = slash ? (int)(slash - part) : 0;
+	ssize_t n = readlinkat(dir, name, target, sizeof(target) - 1);
+
+	if (n < 0)
+		return err_sys(err, "make folder '%s'", part);
+	target[n] = '\0';
+	if (asprintf(ret, "%.*s/%s%s", target[0] == '/' ? 0 : above, part, target, rest) < 0) {
+		*ret = NULL;
+		return err_oom(err);
+	}
+	return 0;
+}
+
+static int make_dirs(int rootfd, const char *path, mode_t mode, int links, struct error *err)
 {
 	cleanup_fd int dir = -EBADF;
 	char part[PATH_MAX];
@@ -67,12 +93,25 @@ int path_make_dirs_in_root(int rootfd, const char *path, mode_t mode, struct err
 		next = path_open_in_root(rootfd, part, O_PATH | O_DIRECTORY, 0, err);
 		if (next == -ENOENT) {
 			const char *slash = strrchr(part, '/');
-
+			const char *name = slash ? slash + 1 : part;
 			/* the folder above was opened in the round before, or is the root */
-			if (mkdirat(dir >= 0 ? dir : rootfd, slash ? slash + 1 : part, mode) < 0 &&
-			    errno != EEXIST)
+			const int above = dir >= 0 ? dir : rootfd;
+
+			if (mkdirat(above, name, mode) < 0 && errno != EEXIST)
 				return err_sys(err, "make folder '%s'", part);
 			next = path_open_in_root(rootfd, part, O_PATH | O_DIRECTORY, 0, err);
+			if (next == -ENOENT) {
+				cleanup_free char *again = NULL;
+				int r;
+
+				if (links == 0)
+					return err_set(err, -ELOOP, "make folder '%s': %s", part,
+						       strerror(ELOOP));
+				r = follow_dangling(above, name, part, path + i, &again, err);
+				if (r < 0)
+					return r;
+				return make_dirs(rootfd, again, mode, links - 1, err);
+			}
 		}
 		if (next < 0)
 			return next;
@@ -82,4 +121,9 @@ int path_make_dirs_in_root(int rootfd, const char *path, mode_t mode, struct err
 	if (dir < 0)
 		return path_open_in_root(rootfd, ".", O_PATH | O_DIRECTORY, 0, err);
 	return take_fd(&dir);
+}
+
+int path_make_dirs_in_root(int rootfd, const char *path, mode_t mode, struct error *err)
+{
+	return make_dirs(rootfd, path, mode, LINKS_MAX, err);
 }

@@ -520,7 +520,7 @@ int cgroup_from_json(const json_t *json, struct cgroup *ret, struct error *err)
 	return 0;
 }
 
-void cgroup_done(struct cgroup *cg)
+void cgroup_forget(struct cgroup *cg)
 {
 	arena_done(&cg->arena);
 	*cg = (struct cgroup)CGROUP_INIT;

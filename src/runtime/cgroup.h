@@ -68,6 +68,6 @@ const struct cgroup_part *cgroup_find(const struct cgroup *cg, const char *contr
 
 int cgroup_to_json(const struct cgroup *cg, json_t **ret, struct error *err);
 int cgroup_from_json(const json_t *json, struct cgroup *ret, struct error *err);
-void cgroup_done(struct cgroup *cg);
+void cgroup_forget(struct cgroup *cg);
 
-#define cleanup_cgroup __attribute__((cleanup(cgroup_done)))
+#define cleanup_cgroup __attribute__((cleanup(cgroup_forget)))

@@ -354,7 +354,7 @@ void container_done(struct container *c)
 		(void)close(c->dir); /* opened for reading only */
 	if (c->root >= 0)
 		(void)close(c->root); /* the same */
-	cgroup_done(&c->cgroup);
+	cgroup_forget(&c->cgroup);
 	json_decref(c->annotations);
 	arena_done(&c->arena);
 	*c = (struct container)CONTAINER_INIT;
