@@ -20,6 +20,7 @@
 #include "ckpt/dump-priv.h"
 #include "ckpt/registers.h"
 #include "ckpt/seccomp.h"
+#include "ckpt/timed-calls.h"
 #include "trace/regs.h"
 #include "trace/remote-mem.h"
 
@@ -246,6 +247,7 @@ static int collect_thread(struct dump *dump, struct dump_task *task, struct dump
 	r = set_rseq(dump, thread, core, err);
 	if (r < 0)
 		return r;
+	timed_call_resolve(&dump->timed_calls, thread->host_tid, &thread->regs);
 	regs_resolve_restart(&thread->regs);
 	r = registers_record(thread->host_tid, &thread->regs, &dump->arena,
 			     &thread->core->thread_info, err);

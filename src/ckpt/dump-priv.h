@@ -20,6 +20,7 @@
 #include "base/proc.h"
 #include "base/strv.h"
 #include "ckpt/external.h"
+#include "ckpt/timed-calls.h"
 #include "cryo/dump.h"
 #include "img/image.h"
 #include "img/pb/core.pb-c.h"
@@ -101,6 +102,7 @@ struct dump {
 	const struct cryo_dump_opts *opts; /* borrowed */
 	struct arena arena;
 	struct externals externals;
+	struct timed_calls timed_calls;
 	struct freeze freeze;
 	struct dump_task *tasks; /* root first, parents before children */
 	size_t n_tasks;

@@ -211,6 +211,7 @@ static void dump_done(struct dump *dump)
 	dump_tree_done(dump);
 	mnt_done(dump);
 	cgroup_done(dump);
+	timed_calls_done(&dump->timed_calls);
 	file_ids_free(dump->file_ids);
 	strv_done(&dump->created);
 	arena_done(&dump->arena);
@@ -222,6 +223,9 @@ static int run(struct dump *dump, struct error *err)
 	int r;
 
 	r = prepare(dump, err);
+	if (r < 0)
+		return r;
+	r = timed_calls_look(&dump->timed_calls, dump->opts->pid, err);
 	if (r < 0)
 		return r;
 	log_debug("freezing the tree of %d", dump->opts->pid);

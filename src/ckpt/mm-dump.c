@@ -250,6 +250,13 @@ static void set_limits(const struct proc_stat *stat, MmEntry *mm)
 	mm->mm_env_end = stat->env_end;
 }
 
+/* The kernel's data pages have two names since Linux 6.13; in the images they are one. */
+static bool continues_vvar(const VmaEntry *previous, const VmaEntry *entry)
+{
+	return previous->status & VMA_AREA_VVAR && entry->status & VMA_AREA_VVAR &&
+	       previous->end == entry->start;
+}
+
 int dump_mm_collect(struct dump *dump, struct dump_task *task, MmEntry *mm, struct error *err)
 {
 	VmaEntry *entries;
@@ -267,12 +274,14 @@ int dump_mm_collect(struct dump *dump, struct dump_task *task, MmEntry *mm, stru
 	for (size_t i = 0; i < task->n_vmas; i++) {
 		task->vmas[i].proc = &task->maps.vmas[i];
 		task->vmas[i].entry = &entries[i];
-		mm->vmas[i] = &entries[i];
 		r = collect_vma(dump, task, &task->vmas[i], i ? &task->vmas[i - 1] : NULL, err);
 		if (r < 0)
 			return r;
+		if (mm->n_vmas && continues_vvar(mm->vmas[mm->n_vmas - 1], &entries[i]))
+			mm->vmas[mm->n_vmas - 1]->end = entries[i].end;
+		else
+			mm->vmas[mm->n_vmas++] = &entries[i];
 	}
-	mm->n_vmas = task->n_vmas;
 	set_limits(&task->stat, mm);
 	r = collect_auxv(dump, task, mm, err);
 	if (r < 0)
