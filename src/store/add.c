@@ -120,16 +120,22 @@ static int prepare_layer(struct adding *adding, size_t i, struct error *err)
 	return blob_verify(adding->image->blobs_fd, plan.blob, err);
 }
 
+/* Ours was read and is right; one of the store's under that name may be damaged by now. */
 static int commit_blob(struct adding *adding, const struct digest *digest, struct error *err)
 {
-	struct store *store = adding->work->store;
+	const char *name = digest_hex(digest);
 
-	if (blob_exists(store->blobs_fd, digest))
-		return 0;
-	if (renameat(adding->image->blobs_fd, digest_hex(digest), store->blobs_fd,
-		     digest_hex(digest)) < 0)
+	if (renameat(adding->image->blobs_fd, name, adding->work->store->blobs_fd, name) < 0)
 		return err_sys(err, "move blob '%s' into its place", digest->text);
 	return 0;
+}
+
+/* A layer may be in the manifest twice, or was not read because we had it. */
+static int commit_layer_blob(struct adding *adding, const struct digest *digest, struct error *err)
+{
+	if (blob_exists(adding->work->store->blobs_fd, digest))
+		return 0;
+	return commit_blob(adding, digest, err);
 }
 
 static int commit_files(struct adding *adding, struct error *err)
@@ -141,7 +147,7 @@ static int commit_files(struct adding *adding, struct error *err)
 		if (is_ready(adding, &adding->ids.chains[i]))
 			r = layer_commit(adding->work, &adding->ids.chains[i], err);
 	for (size_t i = 0; r == 0 && i < adding->manifest.n_layers; i++)
-		r = commit_blob(adding, &adding->manifest.layers[i], err);
+		r = commit_layer_blob(adding, &adding->manifest.layers[i], err);
 	if (r == 0)
 		r = commit_blob(adding, &adding->manifest.config, err);
 	if (r == 0)

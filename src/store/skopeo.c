@@ -23,6 +23,7 @@
 #define BLOBS LAYOUT "/blobs/sha256"
 #define FOLDER "folder"
 #define REF_NAME "image"
+#define SMALL (64 * 1024)
 
 /* --- its words ------------------------------------------------------------------- */
 
@@ -161,7 +162,11 @@ int skopeo_raw_manifest(const char *reference, const struct pull_options *option
 
 /* --- the layout ----------------------------------------------------------------------- */
 
-/* Everything we have, so that it is not fetched again. Missing links only cost time. */
+/*
+ * The layers we have, so that they are not fetched again. A missing link only
+ * costs time; small blobs (manifests, configs) come fresh, so that pulling
+ * again repairs a damaged one.
+ */
 static int link_blobs(const struct store *store, int into, struct error *err)
 {
 	cleanup_dir DIR *dir = NULL;
@@ -178,7 +183,10 @@ static int link_blobs(const struct store *store, int into, struct error *err)
 		return r;
 	}
 	while ((entry = readdir(dir))) {
-		if (entry->d_name[0] == '.')
+		struct stat st;
+
+		if (fstatat(store->blobs_fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+		    !S_ISREG(st.st_mode) || st.st_size < SMALL)
 			continue;
 		if (linkat(store->blobs_fd, entry->d_name, into, entry->d_name, 0) < 0)
 			log_debug("blob '%s' will be fetched again: %s", entry->d_name,
