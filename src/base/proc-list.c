@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "base/err.h"
@@ -150,6 +151,31 @@ static int children_of_thread(pid_t host_pid, pid_t host_tid, struct ints *ints,
 	if (r < 0)
 		return err_wrap(err, r, "%s", path);
 	return 0;
+}
+
+int proc_children_of_thread(pid_t host_pid, pid_t host_tid, pid_t **ret_pids, size_t *ret_n,
+			    struct error *err)
+{
+	cleanup_ints struct ints ints = { NULL };
+	int r = children_of_thread(host_pid, host_tid, &ints, err);
+
+	if (r < 0)
+		return r;
+	*ret_pids = take_ptr(&ints.v);
+	*ret_n = ints.n;
+	return 0;
+}
+
+/* The folder of threads has a link for each, as folders of folders do. */
+int proc_count_threads(pid_t host_pid)
+{
+	char path[PROC_PATH_MAX];
+	struct stat st;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/task", (int)host_pid);
+	if (stat(path, &st) < 0 || st.st_nlink < 3)
+		return -ESRCH;
+	return (int)st.st_nlink - 2;
 }
 
 int proc_children_of(pid_t host_pid, pid_t **ret_pids, size_t *ret_n, struct error *err)

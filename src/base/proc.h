@@ -128,6 +128,10 @@ int proc_pids_parse(const char *text, size_t len, pid_t **ret_pids, size_t *ret_
 /* Threads of a process, the leader first; children of all its threads. */
 int proc_threads_of(pid_t host_pid, pid_t **ret_tids, size_t *ret_n, struct error *err);
 int proc_children_of(pid_t host_pid, pid_t **ret_pids, size_t *ret_n, struct error *err);
+int proc_children_of_thread(pid_t host_pid, pid_t host_tid, pid_t **ret_pids, size_t *ret_n,
+			    struct error *err);
+/* How many threads there are, or -ESRCH; cheaper than listing them. */
+int proc_count_threads(pid_t host_pid);
 /* Open descriptors in ascending order. */
 int proc_fds_of(pid_t host_pid, int **ret_fds, size_t *ret_n, struct error *err);
 

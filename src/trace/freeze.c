@@ -36,6 +36,23 @@
 #define TIMEOUT_DEFAULT_MS 10000
 #define KILL_TIMEOUT_NS (30 * NS_PER_SEC)
 
+static bool is_known(const struct freeze *f, pid_t host_tid)
+{
+	const struct freeze_slot *slot = freeze_slot_of(f, host_tid);
+
+	return slot && f->tasks[slot->task].n_threads > slot->thread &&
+	       f->tasks[slot->task].threads[slot->thread].host_tid == host_tid;
+}
+
+static size_t n_alive(const struct frozen_task *task)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < task->n_threads; i++)
+		n += !task->threads[i].gone;
+	return n;
+}
+
 /* Seizes threads we don't know yet; the number of them, or -errno. */
 static int seize_threads(struct freeze *f, size_t task, struct error *err)
 {
@@ -50,10 +67,7 @@ static int seize_threads(struct freeze *f, size_t task, struct error *err)
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < n; i++) {
-		struct freeze_slot *slot = freeze_slot_of(f, tids[i]);
-
-		if (slot && f->tasks[slot->task].n_threads > slot->thread &&
-		    f->tasks[slot->task].threads[slot->thread].host_tid == tids[i])
+		if (is_known(f, tids[i]))
 			continue;
 		r = freeze_seize(f, task, tids[i], err);
 		if (r < 0)
@@ -64,7 +78,7 @@ static int seize_threads(struct freeze *f, size_t task, struct error *err)
 }
 
 /* A new task of the list: alive, a zombie, or gone again. */
-static int take_task(struct freeze *f, pid_t host_pid, struct error *err)
+static int take_task(struct freeze *f, pid_t host_pid, pid_t host_ppid, struct error *err)
 {
 	struct proc_stat stat;
 	size_t task;
@@ -73,17 +87,13 @@ static int take_task(struct freeze *f, pid_t host_pid, struct error *err)
 	if (host_pid == getpid())
 		return err_set(err, -EINVAL, "the tree contains this very process, %d",
 			       (int)host_pid);
-	r = proc_stat_of(host_pid, &stat, err);
-	if (r == -ESRCH) {
-		f->deaths = true;
-		return 0;
-	}
+	r = freeze_add_task(f, host_pid, host_ppid, &task, err);
 	if (r < 0)
 		return r;
-	r = freeze_add_task(f, host_pid, stat.ppid, &task, err);
-	if (r < 0)
-		return r;
-	r = seize_threads(f, task, err);
+	if (proc_count_threads(host_pid) == 1)
+		r = freeze_seize(f, task, host_pid, err);
+	else
+		r = seize_threads(f, task, err);
 	if (r < 0)
 		return r;
 	if (r > 0)
@@ -95,14 +105,15 @@ static int take_task(struct freeze *f, pid_t host_pid, struct error *err)
 	return 1;
 }
 
-static int take_children(struct freeze *f, size_t task, struct error *err)
+static int take_children_of_thread(struct freeze *f, pid_t host_pid, pid_t host_tid,
+				   struct error *err)
 {
 	cleanup_free pid_t *pids = NULL;
 	size_t n = 0;
 	int found = 0;
 	int r;
 
-	r = proc_children_of(f->tasks[task].host_pid, &pids, &n, err);
+	r = proc_children_of_thread(host_pid, host_tid, &pids, &n, err);
 	if (r == -ESRCH)
 		return 0;
 	if (r < 0)
@@ -110,7 +121,7 @@ static int take_children(struct freeze *f, size_t task, struct error *err)
 	for (size_t i = 0; i < n; i++) {
 		if (freeze_slot_of(f, pids[i]))
 			continue;
-		r = take_task(f, pids[i], err);
+		r = take_task(f, pids[i], host_pid, err);
 		if (r < 0)
 			return r;
 		found += r;
@@ -118,33 +129,46 @@ static int take_children(struct freeze *f, size_t task, struct error *err)
 	return found;
 }
 
-/* All threads stopped since we last listed children? Then list them; the number found. */
+/* Of a task that has stopped: threads that were born before, then children; the number found. */
 static int extend_task(struct freeze *f, size_t task, bool again, struct error *err)
 {
-	bool fresh = again;
-	int found;
+	pid_t host_pid = f->tasks[task].host_pid;
+	int found = 0;
 	int r;
 
 	if (f->tasks[task].zombie || !f->tasks[task].n_threads)
 		return 0;
-	found = seize_threads(f, task, err);
-	if (found != 0)
-		return found; /* they have to stop first */
-	for (size_t i = 0; i < f->tasks[task].n_threads; i++) {
-		fresh = fresh || !f->tasks[task].threads[i].looked;
-		f->tasks[task].threads[i].looked = true;
+	if (proc_count_threads(host_pid) != (int)n_alive(&f->tasks[task])) {
+		found = seize_threads(f, task, err);
+		if (found != 0)
+			return found; /* they have to stop first */
 	}
-	if (!fresh)
-		return 0;
-	r = take_children(f, task, err);
-	return r;
+	for (size_t i = 0; i < f->tasks[task].n_threads; i++) {
+		struct frozen_thread *t = &f->tasks[task].threads[i];
+
+		if (t->gone || (t->looked && !again))
+			continue;
+		t->looked = true;
+		r = take_children_of_thread(f, host_pid, t->host_tid, err);
+		if (r < 0)
+			return r;
+		found += r;
+	}
+	return found;
 }
 
 static int stop_tree(struct freeze *f, uint64_t deadline_ns, struct error *err)
 {
+	struct proc_stat stat;
 	int r;
 
-	r = take_task(f, f->host_root, err);
+	r = proc_stat_of(f->host_root, &stat, NULL);
+	if (r == -ESRCH)
+		return err_set(err, -ESRCH, "no process %d", (int)f->host_root);
+	if (r < 0)
+		return err_set(err, r, "read the state of process %d: %s", (int)f->host_root,
+			       strerror(-r));
+	r = take_task(f, f->host_root, stat.ppid, err);
 	if (r < 0)
 		return r;
 	if (f->n_tasks == 0 || f->tasks[0].n_threads == 0)
@@ -157,6 +181,7 @@ static int stop_tree(struct freeze *f, uint64_t deadline_ns, struct error *err)
 		if (r < 0)
 			return r;
 		again = again || f->deaths;
+		f->moved = f->moved || again;
 		f->deaths = false;
 		for (size_t i = 0; i < f->n_tasks; i++) {
 			r = freeze_let_home(f, i, err);
@@ -174,17 +199,14 @@ static int stop_tree(struct freeze *f, uint64_t deadline_ns, struct error *err)
 /* Tasks that died on the way may be zombies now; parents may have changed. */
 static int settle(struct freeze *f, struct error *err)
 {
-	for (size_t i = 0; i < f->n_tasks; i++) {
+	for (size_t i = 0; f->moved && i < f->n_tasks; i++) {
 		struct frozen_task *t = &f->tasks[i];
 		struct proc_stat stat;
-		size_t alive = 0;
 
-		for (size_t j = 0; j < t->n_threads; j++)
-			alive += !t->threads[j].gone;
 		if (proc_stat_of(t->host_pid, &stat, NULL) < 0)
 			stat = (struct proc_stat){ .state = 'X' };
 		t->host_ppid = stat.ppid;
-		t->zombie = alive == 0 && stat.state == 'Z';
+		t->zombie = n_alive(t) == 0 && stat.state == 'Z';
 	}
 	if (freeze_sort(f, err) < 0)
 		return -ENOMEM;

@@ -50,6 +50,7 @@ struct freeze {
 	uint64_t frozen_ns; /* all stopped; 0: not yet */
 	bool active;
 	bool deaths; /* a task died since its parent was looked at: orphans may have moved */
+	bool moved;  /* that has happened at some time */
 	struct freeze_slot *table; /* tid to task, while it is being built */
 	size_t table_size;
 	size_t table_used;
