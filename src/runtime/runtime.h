@@ -95,6 +95,16 @@ int runtime_write_spec(const char *bundle, bool rootless, struct error *err);
 /* What this runtime can do, as the standard's features document; the caller's. */
 int runtime_features(char **ret, struct error *err);
 
+/* Changes a container's limits to those of a resources object (JSON text, as in config.json);
+ * what is not named stays. */
+int runtime_update(const struct runtime *rt, const char *id, const char *resources,
+		   struct error *err);
+
+/* Prints what the container uses, one JSON object a line: once, or (interval_ms > 0) again and
+ * again until it ends. */
+int runtime_events(const struct runtime *rt, const char *id, int interval_ms, FILE *out,
+		   struct error *err);
+
 struct checkpoint_opts {
 	const char *image_path;	 /* NULL: "checkpoint" in the current folder */
 	const char *work_path;	 /* NULL: the image path */

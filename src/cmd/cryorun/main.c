@@ -30,10 +30,12 @@ static const struct opt global_options[] = {
 };
 
 static const struct command *const commands[] = {
-	&command_checkpoint, &command_create,  &command_delete, &command_exec,
-	&command_features,   &command_kill,    &command_list,	&command_pause,
-	&command_ps,	     &command_restore, &command_resume, &command_run,
-	&command_spec,	     &command_start,   &command_state,	NULL,
+	&command_checkpoint, &command_create,  &command_delete,
+	&command_events,     &command_exec,    &command_features,
+	&command_kill,	     &command_list,    &command_pause,
+	&command_ps,	     &command_restore, &command_resume,
+	&command_run,	     &command_spec,    &command_start,
+	&command_state,	     &command_update,  NULL,
 };
 
 static int print_top_help(const struct program *program)

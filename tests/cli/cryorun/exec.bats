@@ -87,3 +87,17 @@ teardown() { containers_end; }
 	run cryorun state c
 	assert_status 1
 }
+
+@test "update changes limits, events tells them" {
+	cryorun update --pids-limit 55 --memory 64000000 c
+	run cryorun events --stats c
+	assert_status 0
+	assert_equal "$(jq -c '[.type, .id, .data.pids.limit]' <<<"$output")" '["stats","c",55]'
+	limit=$(jq .data.memory.usage.limit <<<"$output")
+	[ "$limit" -gt 63990000 ] && [ "$limit" -le 64000000 ]
+	echo '{"pids": {"limit": 66}}' | cryorun update --resources - c
+	assert_equal "$(cryorun events --stats c | jq .data.pids.limit)" 66
+	run cryorun update --memory lots c
+	assert_status 1
+	assert_has "invalid value for memory: 'lots'"
+}
