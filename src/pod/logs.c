@@ -170,7 +170,7 @@ int log_parse(const char *line, size_t len, struct log_record *ret)
 	const char *mark;
 	struct log_record record;
 
-	if (!stream || end - stream < 10)
+	if (!stream || end - stream < 9)
 		return -EBADMSG;
 	record.time = line;
 	record.time_len = (size_t)(stream - line);
