@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,26 +105,55 @@ static int check_maps(struct check *check, pid_t host_pid, struct error *err)
 	return 0;
 }
 
+/* A restore can make a session only for its leader; see also the check when frozen. */
+static int check_session(const struct check *check, pid_t host_pid,
+			 const struct proc_status *status, struct error *err)
+{
+	pid_t session = proc_ids_inner(&status->ns_sid);
+	int r;
+
+	if (host_pid != check->opts->pid || check->opts->shell_job || !session ||
+	    session == proc_ids_inner(&status->ns_pid))
+		return 0;
+	r = err_set(err, -EOPNOTSUPP, "task %d: it is not a session leader (session %d)", host_pid,
+		    session);
+	err_hint(err, "it was started from a shell: use --shell-job on dump and restore");
+	return r;
+}
+
+static int check_status(const struct check *check, pid_t host_pid, const struct proc_status *status,
+			struct error *err)
+{
+	int r;
+
+	if (status->kernel_thread)
+		return err_set(err, -EOPNOTSUPP, "task %d: it is a kernel thread", host_pid);
+	if (!status->has_mm)
+		return 0; /* a zombie */
+	if (status->threads > 1)
+		return err_set(err, -EOPNOTSUPP,
+			       "task %d: it has %u threads: this version can't save more than one",
+			       host_pid, status->threads);
+	if (status->seccomp == SECCOMP_MODE_STRICT) {
+		r = err_set(err, -EOPNOTSUPP, "task %d: it is in seccomp's strict mode", host_pid);
+		err_hint(err, "it can't be asked for its signal handlers without risking its life");
+		return r;
+	}
+	return check_session(check, host_pid, status, err);
+}
+
 static int check_task(struct check *check, pid_t host_pid, struct error *err)
 {
 	struct proc_status status;
-	unsigned int threads;
 	bool alive;
 	int r;
 
 	r = proc_status_of(host_pid, &status, err);
 	if (r < 0)
 		return tell(check, r, err);
-	threads = status.threads;
 	alive = status.has_mm;
-	if (status.kernel_thread)
-		r = err_set(err, -EOPNOTSUPP, "task %d: it is a kernel thread", host_pid);
-	else if (alive && threads > 1)
-		r = err_set(err, -EOPNOTSUPP,
-			    "task %d: it has %u threads: this version can't save more than one",
-			    host_pid, threads);
+	r = tell(check, check_status(check, host_pid, &status, err), err);
 	proc_status_done(&status);
-	r = tell(check, r, err);
 	if (r < 0 || !alive)
 		return r;
 	r = check_fds(check, host_pid, err);

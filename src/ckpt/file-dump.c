@@ -97,7 +97,10 @@ static int check_name(struct dump *dump, const struct dump_fd *fd, const char *p
 	if (found == -ENOENT || found == -ENOTDIR) {
 		r = err_set(err, -EOPNOTSUPP, "%s: file '%s' has lost that name but has others",
 			    fd->look.where, path);
-		err_hint(err, "it can't be found again on restore; close it or keep its name");
+		err_hint(err, "%s",
+			 dump->opts->link_remap
+				 ? "--link-remap is not supported by this version"
+				 : "it can't be found again on restore; close it or keep its name");
 		return r;
 	}
 	if (found == -ELOOP && S_ISLNK(st->st_mode))

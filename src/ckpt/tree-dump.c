@@ -64,7 +64,7 @@ static int check_session(const struct dump *dump, const struct dump_task *task, 
 			       task->host_pid, task->ns_sid == 0 ? "session's" : "group's");
 	if (task->parent || task->ns_sid == task->ns_pid || dump->opts->shell_job)
 		return 0;
-	r = err_set(err, -EINVAL, "task %d: it is not a session leader (session %d)",
+	r = err_set(err, -EOPNOTSUPP, "task %d: it is not a session leader (session %d)",
 		    task->host_pid, task->ns_sid);
 	err_hint(err, "it was started from a shell: use --shell-job on dump and restore");
 	return r;
