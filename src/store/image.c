@@ -30,8 +30,6 @@ static int collect_names(const struct index *index, const char *id, struct strv 
 		if (strcmp(entry->id, id) != 0 || !entry->name)
 			continue;
 		strv_add(names, entry->name);
-		if (!digests)
-			continue;
 		(void)name_split_tag(entry->name, &repository_len);
 		if (asprintf(&text, "%.*s@%s", (int)repository_len, entry->name, digest) < 0)
 			return err_oom(err);
@@ -40,7 +38,7 @@ static int collect_names(const struct index *index, const char *id, struct strv 
 		else
 			strv_add_take(digests, text);
 	}
-	return strv_ok(names) && (!digests || strv_ok(digests)) ? 0 : err_oom(err);
+	return strv_ok(names) && strv_ok(digests) ? 0 : err_oom(err);
 }
 
 static int read_layers(struct store *store, const struct diff_ids *ids, struct image *image,
@@ -165,24 +163,47 @@ const char *image_name(const struct image *image)
 
 /* --- the list ----------------------------------------------------------------- */
 
-static int fill_row(const struct index *index, const struct index_entry *entry,
-		    struct image_row *row, struct error *err)
+static int fill_row(const struct index_entry *entry, struct image_row *row, struct error *err)
 {
 	(void)snprintf(row->id, sizeof(row->id), "%s", entry->id);
 	row->size = entry->size;
 	row->created = index_time(entry->created);
 	row->digest = strdup(entry->source_digest ? entry->source_digest : entry->manifest.text);
-	if (!row->digest)
-		return err_oom(err);
-	return collect_names(index, entry->id, &row->names, NULL, err);
+	return row->digest ? 0 : err_oom(err);
 }
 
-static bool is_listed(const struct image_list *list, const char *id)
+/* Entries of one image side by side, its names in the order of the index. */
+static int by_image(const void *a, const void *b)
 {
-	for (size_t i = 0; i < list->n; i++)
-		if (strcmp(list->rows[i].id, id) == 0)
-			return true;
-	return false;
+	const struct index_entry *left = *(const struct index_entry *const *)a;
+	const struct index_entry *right = *(const struct index_entry *const *)b;
+	int r = strcmp(left->id, right->id);
+
+	return r ? r : left < right ? -1 : left > right;
+}
+
+static int fill_rows(const struct index *index, const struct index_entry **sorted,
+		     struct image_list *list, struct error *err)
+{
+	for (size_t i = 0; i < index->n; i++)
+		sorted[i] = &index->entries[i];
+	qsort(sorted, index->n, sizeof(const struct index_entry *), by_image);
+	for (size_t i = 0; i < index->n; i++) {
+		struct image_row *row;
+
+		if (i == 0 || strcmp(sorted[i]->id, sorted[i - 1]->id) != 0) {
+			int r = fill_row(sorted[i], &list->rows[list->n++], err);
+
+			if (r < 0)
+				return r;
+		}
+		row = &list->rows[list->n - 1];
+		if (sorted[i]->name)
+			strv_add(&row->names, sorted[i]->name);
+		if (!strv_ok(&row->names))
+			return err_oom(err);
+	}
+	return 0;
 }
 
 static int newest_first(const void *a, const void *b)
@@ -199,21 +220,19 @@ int image_list(struct store *store, struct image_list *ret_list, struct error *e
 {
 	cleanup_image_list struct image_list list = IMAGE_LIST_INIT;
 	cleanup_index struct index index = INDEX_INIT;
+	cleanup_free const struct index_entry **sorted = NULL;
 	int r;
 
 	r = index_load(store, &index, err);
 	if (r < 0)
 		return r;
 	list.rows = calloc(index.n + 1, sizeof(*list.rows));
-	if (!list.rows)
+	sorted = calloc(index.n + 1, sizeof(*sorted));
+	if (!list.rows || !sorted)
 		return err_oom(err);
-	for (size_t i = 0; i < index.n; i++) {
-		if (is_listed(&list, index.entries[i].id))
-			continue;
-		r = fill_row(&index, &index.entries[i], &list.rows[list.n++], err);
-		if (r < 0)
-			return r;
-	}
+	r = fill_rows(&index, sorted, &list, err);
+	if (r < 0)
+		return r;
 	qsort(list.rows, list.n, sizeof(*list.rows), newest_first);
 	*ret_list = list;
 	list = (struct image_list)IMAGE_LIST_INIT;

@@ -1,6 +1,9 @@
 #include "cmd/cryopod/table.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
 
 #define MIN_WIDTH 10
 #define GAP 2
@@ -21,29 +24,36 @@ static size_t width_of(const char *text)
 	return n;
 }
 
-static size_t column_width(const struct table *table, size_t column)
+/* Widths of all columns; NULL when out of memory. */
+static size_t *find_widths(const struct table *table)
 {
-	size_t width = MIN_WIDTH;
+	size_t *widths = calloc(table->columns, sizeof(*widths));
 
-	for (size_t i = column; i < table->cells.n; i += table->columns) {
+	for (size_t i = 0; widths && i < table->cells.n; i++) {
+		size_t *width = &widths[i % table->columns];
 		size_t w = width_of(table->cells.items[i]);
 
-		if (w > width)
-			width = w;
+		if (w < MIN_WIDTH)
+			w = MIN_WIDTH;
+		if (w > *width)
+			*width = w;
 	}
-	return width;
+	return widths;
 }
 
 void table_print(const struct table *table)
 {
+	cleanup_free size_t *widths = find_widths(table);
+
 	for (size_t i = 0; i < table->cells.n; i++) {
 		const char *cell = table->cells.items[i];
 		size_t column = i % table->columns;
+		size_t width = width_of(cell);
 
 		if (column + 1 == table->columns)
 			printf("%s\n", cell);
-		else
+		else /* out of memory: the columns are not aligned, but all is there */
 			printf("%s%*s", cell,
-			       (int)(column_width(table, column) - width_of(cell) + GAP), "");
+			       (int)((widths ? widths[column] : width) - width + GAP), "");
 	}
 }
