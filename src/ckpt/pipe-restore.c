@@ -71,15 +71,15 @@ static int tape_reopen(struct restore *r, struct tape *tape, int from, struct rf
 	char path[40];
 	uint32_t slot;
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", from);
+	snprintf(path, sizeof(path), "self/fd/%d", from);
 	file->staging = fd_stage(r, err);
 	if (file->staging < 0)
 		return file->staging;
 	slot = tape_call(tape, SYS_openat,
-			 TAPE_ARGS(tape_imm((uint64_t)AT_FDCWD),
+			 TAPE_ARGS(tape_imm((uint64_t)r->proc_fd),
 				   tape_at(area_add_string(&r->area, path)),
 				   tape_imm(flags & (O_ACCMODE | PIPE_STATUS_FLAGS))),
-			 "open '%s' again", path);
+			 "open /proc/%s again", path);
 	fd_tape_stage(tape, slot, file->staging);
 	return 0;
 }

@@ -42,7 +42,6 @@ struct rfile;
 struct rextra;
 struct rghost;
 struct frame_context;
-struct mount_plan;
 
 #define RESTORE_TASKS_MAX 65536
 #define RESTORE_HOLE ((uint64_t)1 << 30)  /* address space kept for the area */
@@ -140,7 +139,10 @@ struct restore {
 	uint32_t outer_sid;  /* session and group of the root that are not in the images; */
 	uint32_t outer_pgid; /* 0: they are */
 	bool new_pid_ns;
+	bool new_mnt_ns;
+	bool new_cgroup_ns;
 	uint64_t clone_flags; /* CLONE_NEW* of the root */
+	uint64_t join_flags;  /* CLONE_NEW* of those it joins */
 
 	struct rfile *files; /* sorted by id (file-restore.h) */
 	size_t n_files;
@@ -153,9 +155,7 @@ struct restore {
 	size_t fd_max;	  /* its size in bits */
 	int *own_fds;	  /* M's own, opened for the tree; closed at the end */
 	size_t n_own_fds;
-	int proc_fd; /* staging number of M's /proc; -1: not needed so far */
-
-	struct mount_plan *mounts; /* NULL: the caller's mount namespace */
+	int proc_fd; /* staging number of M's /proc; -1: not yet */
 
 	struct area area;
 	uint64_t base;
@@ -237,7 +237,7 @@ bool seccomp_wanted(const struct rtask *t);
 int seccomp_tape(struct restore *r, struct rtask *t, struct error *err);
 
 /* task-restore.c: what is left of a task, early (still privileged, M's /proc) and late. */
-int task_tape_early(struct restore *r, struct rtask *t, struct error *err);
+void task_tape_early(struct restore *r, struct rtask *t);
 int task_tape(struct restore *r, struct rtask *t, struct error *err);
 
 /* timens-restore.c: the clocks of the tree go on where they stopped. Between begin and end M's

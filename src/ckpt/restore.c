@@ -19,6 +19,8 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "ckpt/file-restore.h"
+#include "ckpt/mount-restore.h"
+#include "ckpt/ns-restore.h"
 #include "ckpt/restore-priv.h"
 #include "img/image.h"
 #include "img/pb/stats.pb-c.h"
@@ -81,11 +83,17 @@ static void tape_forget_rseq(struct tape *tape)
 static int tape_prologue(struct restore *r, struct error *err)
 {
 	struct tape *tape = r->root->build;
+	int ret = ns_proc_fd(r, err);
 
+	if (ret < 0)
+		return ret;
 	tree_tape_pdeathsig(r, r->root);
 	tape_forget_rseq(tape);
 	tape_barrier(tape, r->words.go, 1, "waiting to be placed");
-	return files_tape(r, err);
+	ret = ns_tape(r, tape, err);
+	if (ret >= 0)
+		ret = mounts_tape(r, tape, err);
+	return ret < 0 ? ret : files_tape(r, err);
 }
 
 static void tape_host_pid(struct restore *r, struct rtask *t)
@@ -154,13 +162,11 @@ static int tape_become_task(struct restore *r, struct rtask *t, struct error *er
 /* The tape of a task's birth: children first, while it can still fork in peace. */
 static int tape_build_task(struct restore *r, struct rtask *t, struct error *err)
 {
-	int ret = 0;
+	int ret;
 
 	tree_tape_children(r, t);
 	if (rtask_lives(t))
-		ret = task_tape_early(r, t, err);
-	if (ret < 0)
-		return ret;
+		task_tape_early(r, t);
 	tape_host_pid(r, t);
 	tree_tape_groups(r, t);
 	if (!rtask_lives(t))
@@ -226,6 +232,8 @@ static int restore_run(struct restore *r, struct error *err)
 {
 	int ret = restore_load(r, err);
 
+	if (ret >= 0)
+		ret = ns_plan(r, err);
 	if (ret >= 0)
 		ret = tree_plan(r, err);
 	if (ret >= 0)

@@ -32,21 +32,11 @@ static long own_number(const char *name)
 }
 
 /* A number in the task's own folder of M's /proc. */
-static int tape_proc_number(struct restore *r, struct rtask *t, const char *file, long value,
-			    struct error *err)
+static void tape_proc_number(struct restore *r, struct rtask *t, const char *file, long value)
 {
 	char text[32];
 	uint32_t fd, entry;
 
-	if (r->proc_fd < 0) {
-		int dir = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-		if (dir < 0)
-			return err_sys(err, "open /proc");
-		r->proc_fd = fd_stage_consume(r, dir, err);
-		if (r->proc_fd < 0)
-			return r->proc_fd;
-	}
 	snprintf(text, sizeof(text), "%ld", value);
 	fd = tape_call(t->build, SYS_openat,
 		       TAPE_ARGS(tape_imm((uint64_t)r->proc_fd),
@@ -59,21 +49,20 @@ static int tape_proc_number(struct restore *r, struct rtask *t, const char *file
 	/* Lowering it takes CAP_SYS_RESOURCE; without, it stays as ours. */
 	tape_expect(t->build, entry, PIE_RULE_OK_OR, EACCES);
 	tape_call(t->build, SYS_close, TAPE_ARGS(tape_slot(fd)), "setting %s", file);
-	return 0;
 }
 
-int task_tape_early(struct restore *r, struct rtask *t, struct error *err)
+void task_tape_early(struct restore *r, struct rtask *t)
 {
 	const TaskCoreEntry *tc = t->core->tc;
 	long own = own_number("/proc/self/oom_score_adj");
 
 	if (!tc->has_oom_score_adj || tc->oom_score_adj == own)
-		return 0;
+		return;
 	if (tc->oom_score_adj < own && !cred_own_cap(CAP_SYS_RESOURCE))
 		log_warn("task %u (%s): oom_score_adj stays %ld, as lowering it to %d takes "
 			 "CAP_SYS_RESOURCE",
 			 t->pid, rtask_comm(t), own, tc->oom_score_adj);
-	return tape_proc_number(r, t, "self/oom_score_adj", tc->oom_score_adj, err);
+	tape_proc_number(r, t, "self/oom_score_adj", tc->oom_score_adj);
 }
 
 static int tape_rlimits(struct restore *r, struct rtask *t, struct error *err)

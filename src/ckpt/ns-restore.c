@@ -1,0 +1,373 @@
+#include "ckpt/ns-restore.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <net/if.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "ckpt/file-restore.h"
+#include "ckpt/restore-priv.h"
+#include "img/image.h"
+#include "img/pb/ipc-shm.pb-c.h"
+#include "img/pb/ipc-var.pb-c.h"
+#include "img/pb/netdev.pb-c.h"
+#include "img/pb/pidns.pb-c.h"
+#include "img/pb/utsns.pb-c.h"
+
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x00000080
+#endif
+
+/* The key under which OCI runtimes hand over a network namespace. */
+#define NET_KEY "extRootNetNS"
+
+struct ns_kind {
+	const char *name;
+	uint64_t flag;
+};
+
+static const struct ns_kind kinds[] = {
+	{ "pid", CLONE_NEWPID },   { "net", CLONE_NEWNET },	  { "ipc", CLONE_NEWIPC },
+	{ "uts", CLONE_NEWUTS },   { "mnt", CLONE_NEWNS },	  { "user", CLONE_NEWUSER },
+	{ "time", CLONE_NEWTIME }, { "cgroup", CLONE_NEWCGROUP },
+};
+
+static uint32_t ns_id(const TaskKobjIdsEntry *ids, uint64_t flag)
+{
+	switch (flag) {
+	case CLONE_NEWPID:
+		return ids->pid_ns_id;
+	case CLONE_NEWNET:
+		return ids->net_ns_id;
+	case CLONE_NEWIPC:
+		return ids->ipc_ns_id;
+	case CLONE_NEWUTS:
+		return ids->uts_ns_id;
+	case CLONE_NEWNS:
+		return ids->mnt_ns_id;
+	case CLONE_NEWUSER:
+		return ids->user_ns_id;
+	case CLONE_NEWTIME:
+		return ids->time_ns_id;
+	default:
+		return ids->cgroup_ns_id;
+	}
+}
+
+static int join_fd(const struct restore *r, const char *type)
+{
+	for (size_t i = 0; i < r->opts->n_join_ns; i++)
+		if (strcmp(r->opts->join_ns[i].type, type) == 0)
+			return r->opts->join_ns[i].fd;
+	return -1;
+}
+
+static bool is_empty(const struct restore *r, const char *type)
+{
+	for (char *const *p = r->opts->empty_ns; p && *p; p++)
+		if (strcmp(*p, type) == 0)
+			return true;
+	return false;
+}
+
+/* A namespace that the caller hands over for the tree's own: -1 if there is none. */
+static int net_fd(struct restore *r, int *ret_fd, struct error *err)
+{
+	NetnsEntry *entry = NULL;
+	const char *key = NET_KEY;
+	int ret = image_read_one(r->opts->images_dir, IMG_KIND_NETNS, r->root->ids->net_ns_id,
+				 &r->arena, &entry, err);
+
+	if (ret < 0 && ret != -ENOENT)
+		return ret;
+	if (ret >= 0 && entry->ext_key)
+		key = entry->ext_key;
+	*ret_fd = join_fd(r, "net");
+	if (*ret_fd < 0)
+		*ret_fd = inherit_find(r, key);
+	if (*ret_fd < 0 && ret >= 0 && entry->ext_key) {
+		ret = err_set(err, -EINVAL, "the network namespace was outside, with the key '%s'",
+			      key);
+		err_hint(err, "hand it over with --inherit-fd 'fd[N]:%s' or --join-ns net:FILE",
+			 key);
+		return ret;
+	}
+	return 0;
+}
+
+/* Without devices but the loopback one, an empty namespace is as good. */
+static int check_net(struct restore *r, struct error *err)
+{
+	NetDeviceEntry **devices = NULL;
+	size_t n = 0;
+	int ret;
+
+	if (is_empty(r, "net"))
+		return 0;
+	ret = image_read_all(r->opts->images_dir, IMG_KIND_NETDEV, r->root->ids->net_ns_id,
+			     &r->arena, &devices, &n, err);
+	if (ret == -ENOENT)
+		return 0;
+	for (size_t i = 0; ret >= 0 && i < n; i++)
+		if (devices[i]->type != ND_TYPE__LOOPBACK) {
+			ret = err_set(err, -EOPNOTSUPP, "network device '%s' can't be rebuilt yet",
+				      devices[i]->name);
+			err_hint(
+				err,
+				"prepare the network outside and hand it over: --join-ns net:FILE");
+		}
+	return ret;
+}
+
+static int plan_kind(struct restore *r, const struct ns_kind *kind, struct error *err)
+{
+	uint32_t id = ns_id(r->root->ids, kind->flag);
+	bool own = id && id != ns_id(r->inventory->root_ids, kind->flag);
+	int fd = -1;
+	int ret = 0;
+
+	for (size_t i = 0; i < r->n_image_tasks; i++) {
+		const struct rtask *t = r->tasks[i];
+
+		if (t->ids && ns_id(t->ids, kind->flag) != id)
+			return err_set(err, -EOPNOTSUPP,
+				       "task %u (%s) is in another %s namespace than the root",
+				       t->pid, rtask_comm(t), kind->name);
+	}
+	if (kind->flag == CLONE_NEWTIME)
+		return 0; /* the clocks are set in any case */
+	if (kind->flag == CLONE_NEWNET && own)
+		ret = net_fd(r, &fd, err);
+	else
+		fd = join_fd(r, kind->name);
+	if (ret < 0)
+		return ret;
+	if (fd >= 0) {
+		if (kind->flag & (CLONE_NEWPID | CLONE_NEWUSER | CLONE_NEWNS))
+			return err_set(err, -EOPNOTSUPP,
+				       "joining a %s namespace is not supported yet", kind->name);
+		r->join_flags |= kind->flag;
+		return 0;
+	}
+	if (!own)
+		return 0;
+	if (kind->flag == CLONE_NEWUSER)
+		return err_set(err, -EOPNOTSUPP, "a user namespace can't be rebuilt yet");
+	if (kind->flag == CLONE_NEWNET) {
+		ret = check_net(r, err);
+		if (ret < 0)
+			return ret;
+	}
+	if (kind->flag == CLONE_NEWCGROUP)
+		r->new_cgroup_ns = true; /* not at birth: R is moved to its group first */
+	else
+		r->clone_flags |= kind->flag;
+	return 0;
+}
+
+int ns_plan(struct restore *r, struct error *err)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		int ret = plan_kind(r, &kinds[i], err);
+
+		if (ret < 0)
+			return ret;
+	}
+	r->new_pid_ns = r->clone_flags & CLONE_NEWPID;
+	r->new_mnt_ns = r->clone_flags & CLONE_NEWNS;
+	if (r->new_pid_ns && r->root->pid != 1)
+		return err_set(err, -EOPNOTSUPP,
+			       "the root of the tree has process id %u in its namespace, not 1",
+			       r->root->pid);
+	return 0;
+}
+
+int ns_proc_fd(struct restore *r, struct error *err)
+{
+	int fd;
+
+	if (r->proc_fd >= 0)
+		return r->proc_fd;
+	fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(err, "open /proc");
+	r->proc_fd = fd_stage_consume(r, fd, err);
+	return r->proc_fd;
+}
+
+static int tape_join(struct restore *r, struct tape *tape, struct error *err)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		int fd = -1;
+		int ret;
+
+		if (!(r->join_flags & kinds[i].flag))
+			continue;
+		if (kinds[i].flag == CLONE_NEWNET) {
+			ret = net_fd(r, &fd, err);
+			if (ret < 0)
+				return ret;
+		} else {
+			fd = join_fd(r, kinds[i].name);
+		}
+		tape_call(tape, SYS_setns,
+			  TAPE_ARGS(tape_imm((uint64_t)fd), tape_imm(kinds[i].flag)),
+			  "joining the %s namespace of descriptor %d", kinds[i].name, fd);
+	}
+	return 0;
+}
+
+static int tape_uts(struct restore *r, struct tape *tape, struct error *err)
+{
+	UtsnsEntry *uts = NULL;
+	int ret = image_read_one(r->opts->images_dir, IMG_KIND_UTSNS, r->root->ids->uts_ns_id,
+				 &r->arena, &uts, err);
+
+	if (ret < 0)
+		return ret;
+	tape_call(tape, SYS_sethostname,
+		  TAPE_ARGS(tape_at(area_add_string(&r->area, uts->nodename)),
+			    tape_imm(strlen(uts->nodename))),
+		  "host name '%s'", uts->nodename);
+	tape_call(tape, SYS_setdomainname,
+		  TAPE_ARGS(tape_at(area_add_string(&r->area, uts->domainname)),
+			    tape_imm(strlen(uts->domainname))),
+		  "domain name '%s'", uts->domainname);
+	return 0;
+}
+
+static int tape_sysctl(struct restore *r, struct tape *tape, const char *name, const char *value,
+		       struct error *err)
+{
+	int proc = ns_proc_fd(r, err);
+	char path[64];
+	uint32_t fd;
+
+	if (proc < 0)
+		return proc;
+	snprintf(path, sizeof(path), "sys/%s", name);
+	fd = tape_call(tape, SYS_openat,
+		       TAPE_ARGS(tape_imm((uint64_t)proc), tape_at(area_add_string(&r->area, path)),
+				 tape_imm(O_WRONLY)),
+		       "open /proc/%s", path);
+	tape_call(tape, SYS_write,
+		  TAPE_ARGS(tape_slot(fd), tape_at(area_add_string(&r->area, value)),
+			    tape_imm(strlen(value))),
+		  "setting %s to %s", name, value);
+	tape_call(tape, SYS_close, TAPE_ARGS(tape_slot(fd)), "setting %s", name);
+	return 0;
+}
+
+/* What a new IPC namespace begins with needs not be written. */
+#define SHM_DEFAULT (UINT64_MAX - (UINT64_C(1) << 24))
+
+struct ipc_value {
+	const char *name;
+	uint64_t value;
+	uint64_t fresh;
+};
+
+static int refuse_ipc_objects(struct restore *r, struct error *err)
+{
+	static const struct {
+		enum img_kind kind;
+		const char *what;
+	} objects[] = { { IMG_KIND_IPC_SHM, "shared memory segments" },
+			{ IMG_KIND_IPC_MSG, "message queues" },
+			{ IMG_KIND_IPC_SEM, "semaphores" } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(objects); i++) {
+		cleanup_image struct image image = IMAGE_INIT;
+		int ret = image_open(&image, r->opts->images_dir, objects[i].kind,
+				     r->root->ids->ipc_ns_id, err);
+
+		if (ret == -ENOENT)
+			continue;
+		if (ret < 0)
+			return ret;
+		if (image_left(&image))
+			return err_set(err, -EOPNOTSUPP, "System V %s can't be rebuilt yet",
+				       objects[i].what);
+	}
+	return 0;
+}
+
+static int tape_ipc(struct restore *r, struct tape *tape, struct error *err)
+{
+	static const uint32_t fresh_sem[] = { 32000, 1024000000, 500, 32000 };
+	IpcVarEntry *v = NULL;
+	char text[96];
+	int ret = image_read_one(r->opts->images_dir, IMG_KIND_IPC_VAR, r->root->ids->ipc_ns_id,
+				 &r->arena, &v, err);
+
+	if (ret < 0)
+		return ret;
+	const struct ipc_value values[] = {
+		{ "kernel/msgmax", v->msg_ctlmax, 8192 },
+		{ "kernel/msgmnb", v->msg_ctlmnb, 16384 },
+		{ "kernel/msgmni", v->msg_ctlmni, 32000 },
+		{ "kernel/shmmax", v->shm_ctlmax, SHM_DEFAULT },
+		{ "kernel/shmall", v->shm_ctlall, SHM_DEFAULT },
+		{ "kernel/shmmni", v->shm_ctlmni, 4096 },
+		{ "kernel/shm_rmid_forced", v->shm_rmid_forced, 0 },
+		{ "fs/mqueue/queues_max", v->mq_queues_max, 256 },
+		{ "fs/mqueue/msg_max", v->mq_msg_max, 10 },
+		{ "fs/mqueue/msgsize_max", v->mq_msgsize_max, 8192 },
+		{ "fs/mqueue/msg_default", v->has_mq_msg_default ? v->mq_msg_default : 10, 10 },
+		{ "fs/mqueue/msgsize_default",
+		  v->has_mq_msgsize_default ? v->mq_msgsize_default : 8192, 8192 },
+	};
+
+	for (size_t i = 0; ret >= 0 && i < ARRAY_SIZE(values); i++) {
+		if (values[i].value == values[i].fresh)
+			continue;
+		snprintf(text, sizeof(text), "%" PRIu64, values[i].value);
+		ret = tape_sysctl(r, tape, values[i].name, text, err);
+	}
+	if (ret >= 0 && v->n_sem_ctls == ARRAY_SIZE(fresh_sem) &&
+	    memcmp(v->sem_ctls, fresh_sem, sizeof(fresh_sem)) != 0) {
+		snprintf(text, sizeof(text), "%u %u %u %u", v->sem_ctls[0], v->sem_ctls[1],
+			 v->sem_ctls[2], v->sem_ctls[3]);
+		ret = tape_sysctl(r, tape, "kernel/sem", text, err);
+	}
+	return ret < 0 ? ret : refuse_ipc_objects(r, err);
+}
+
+/* A new network namespace has a loopback device that is down. */
+static void tape_loopback(struct restore *r, struct tape *tape)
+{
+	struct ifreq up = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+	uint32_t fd = tape_call(tape, SYS_socket,
+				TAPE_ARGS(tape_imm(AF_INET), tape_imm(SOCK_DGRAM | SOCK_CLOEXEC)),
+				"loopback device up");
+
+	tape_call(tape, SYS_ioctl,
+		  TAPE_ARGS(tape_slot(fd), tape_imm(SIOCSIFFLAGS),
+			    tape_at(area_add(&r->area, &up, sizeof(up)))),
+		  "loopback device up");
+	tape_call(tape, SYS_close, TAPE_ARGS(tape_slot(fd)), "loopback device up");
+}
+
+int ns_tape(struct restore *r, struct tape *tape, struct error *err)
+{
+	int ret = tape_join(r, tape, err);
+
+	if (ret >= 0 && r->new_cgroup_ns)
+		tape_call(tape, SYS_unshare, TAPE_ARGS(tape_imm(CLONE_NEWCGROUP)),
+			  "making a cgroup namespace");
+	if (ret >= 0 && r->clone_flags & CLONE_NEWUTS)
+		ret = tape_uts(r, tape, err);
+	if (ret >= 0 && r->clone_flags & CLONE_NEWIPC)
+		ret = tape_ipc(r, tape, err);
+	if (ret >= 0 && r->clone_flags & CLONE_NEWNET)
+		tape_loopback(r, tape);
+	return ret;
+}
