@@ -18,7 +18,6 @@
 #include "pod/pod.h"
 #include "pod/spec.h"
 #include "pod/stats.h"
-#include "store/overlay.h"
 
 /* conmon notices the end of the processes at once; this is for a machine that is very busy. */
 #define END_WAIT_NS (UINT64_C(30) * NS_PER_SEC)
@@ -187,21 +186,25 @@ static int note_intent(struct pod *pod, struct held *held, const char *path, str
  * The processes are gone. conmon will note an exit code for them, which means
  * nothing; it must not be taken for that of the restored container, so it is
  * waited for and removed.
+ *
+ * conmon then starts our cleanup, which waits for the lock that we hold: it
+ * unmounts the root in the background, since unmounting an overlay writes back
+ * the whole file system below it. Only without conmon that is our own work.
  */
 static int settle_dump(struct pod *pod, struct held *held, struct error *err)
 {
-	cleanup_free char *dir = NULL;
 	struct container *c = &held->c;
-	int r = pod_path(pod, c->id, "", &dir, err);
+	bool cleaner = process_is_alive(&c->state.conmon);
+	int r = exit_wait(pod, c, END_WAIT_NS, err);
 
-	if (r == 0 && !c->state.mounted)
-		r = overlay_unmount(dir, 0, err);
-	if (r == 0)
-		r = exit_wait(pod, c, END_WAIT_NS, err);
 	if (r >= 0)
 		r = exit_forget(pod, c->id, err);
 	set_checkpointed(c); /* whatever failed: the processes are gone, the images complete */
-	return r < 0 ? r : lifecycle_cleanup(pod, held, err);
+	if (r < 0) {
+		(void)held_save(pod, held, NULL); /* the first failure is told */
+		return r;
+	}
+	return cleaner ? held_save(pod, held, err) : lifecycle_cleanup(pod, held, err);
 }
 
 static int check_dump(const struct container *c, struct error *err)

@@ -142,6 +142,9 @@ int exit_wait(const struct pod *pod, const struct container *c, uint64_t timeout
 	cleanup_fd int init = -EBADF;
 	uint64_t now = clock_mono_ns();
 
+	/* Often it is there already, and taking an inotify instance down costs milliseconds. */
+	if (file_is_there(pod, c->id))
+		return 1;
 	notify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	if (notify < 0)
 		return err_sys(err, "watch '%s'", pod->exits);
