@@ -204,6 +204,10 @@ static bool answers_every_interruption(unsigned long long nr)
 	case SYS_semop:
 	case SYS_semtimedop:
 	case SYS_rt_sigtimedwait:
+	case SYS_read:
+	case SYS_readv:
+	case SYS_write:
+	case SYS_writev:
 	case SYS_recvfrom:
 	case SYS_recvmsg:
 	case SYS_sendto:

@@ -418,6 +418,28 @@ static void an_endless_vfork_is_refused_in_words(void **state UNUSED)
 	end_victim(pid);
 }
 
+static void leave_threads_behind(void)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, count_in_thread, NULL) != 0)
+		_exit(1);
+	pthread_exit(NULL);
+}
+
+static void a_dead_first_thread_is_refused_in_words(void **state UNUSED)
+{
+	struct error err = ERROR_INIT;
+	struct freeze f;
+	pid_t pid = victim(leave_threads_behind);
+
+	WAIT_FOR(shared->ready && state_of(pid) == 'Z');
+	assert_int_equal(freeze_begin(&f, pid, 0, &err), -EOPNOTSUPP);
+	assert_non_null(strstr(err.text, "its first thread has ended"));
+	assert_false(is_standing_still());
+	end_victim(pid);
+}
+
 static void on_signal(int signal UNUSED, siginfo_t *si, void *context UNUSED)
 {
 	/* Queued signals of one number arrive in order, each once. */
@@ -509,6 +531,7 @@ int main(void)
 		FREEZE_TEST(nothing_escapes_from_a_breeding_tree),
 		FREEZE_TEST(vfork_parents_are_waited_for),
 		FREEZE_TEST(an_endless_vfork_is_refused_in_words),
+		FREEZE_TEST(a_dead_first_thread_is_refused_in_words),
 		FREEZE_TEST(signals_arrive_once_and_in_order),
 		FREEZE_TEST(a_killed_tracer_loses_no_signal),
 	};

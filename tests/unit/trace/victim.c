@@ -84,6 +84,25 @@ __asm__(".text\n"
 	"	ret\n");
 void victim_loop(atomic_ulong *rounds);
 
+/* No stack at all: where a coroutine's small one has been left for a moment. */
+__asm__(".text\n"
+	"victim_stackless:\n"
+	"	mov %rsp, %rdx\n"
+	"	mov $8, %esp\n"
+	"1:	lock incq (%rdi)\n	nop\n	nop\n	nop\n	nop\n"
+	"	cmp $8, %rsp\n	je 1b\n"
+	"	mov %rdx, %rsp\n"
+	"	ret\n");
+void victim_stackless(atomic_ulong *rounds);
+
+static void run_stackless(struct victim_shared *shared)
+{
+	victim_stackless(&shared->rounds);
+	CHECK(!"the stack pointer has changed");
+	for (;;)
+		(void)pause();
+}
+
 static void run_registers(struct victim_shared *shared)
 {
 	victim_loop(&shared->rounds);
@@ -203,11 +222,17 @@ static void run_sigwait(struct victim_shared *shared)
 }
 
 const struct victim_kind victim_kinds[] = {
-	{ "registers", run_registers, 0 }, { "nanosleep", run_nanosleep, 0 },
-	{ "poll", run_poll, 0 },	   { "ppoll", run_ppoll, 0 },
-	{ "futex", run_futex, 0 },	   { "read", expect_byte, 1 },
-	{ "epoll", run_epoll, 1 },	   { "caught", run_caught, 0 },
+	{ "registers", run_registers, 0 },
+	{ "nanosleep", run_nanosleep, 0 },
+	{ "poll", run_poll, 0 },
+	{ "ppoll", run_ppoll, 0 },
+	{ "futex", run_futex, 0 },
+	{ "read", expect_byte, 1 },
+	{ "epoll", run_epoll, 1 },
+	{ "caught", run_caught, 0 },
 	{ "sigwait", run_sigwait, 0 },
+	{ "stackless", run_stackless, 0 },
+	{ "init", run_nanosleep, 0, CLONE_NEWPID | CLONE_NEWUSER },
 };
 const unsigned int n_victim_kinds = ARRAY_SIZE(victim_kinds);
 
@@ -218,7 +243,8 @@ void victim_start(struct victim *victim, const struct victim_kind *kind)
 
 	assert_true(shared != MAP_FAILED);
 	assert_int_equal(pipe2(shared->pipe, O_CLOEXEC), 0);
-	*victim = (struct victim){ .kind = kind, .shared = shared, .pid = fork() };
+	*victim = (struct victim){ .kind = kind, .shared = shared };
+	victim->pid = (pid_t)syscall(SYS_clone, kind->clone_flags | SIGCHLD, 0, 0, 0, 0);
 	assert_true(victim->pid >= 0);
 	if (victim->pid == 0) {
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);

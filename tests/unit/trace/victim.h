@@ -22,7 +22,8 @@ struct victim_shared {
 struct victim_kind {
 	const char *name;
 	void (*run)(struct victim_shared *shared);
-	int has_input; /* waits for bytes in its pipe, and checks their order */
+	int has_input;		   /* waits for bytes in its pipe, and checks their order */
+	unsigned long clone_flags; /* namespaces of its own */
 };
 
 /* epoll_wait(2) and a few more answer a mere stop with EINTR; the freeze hides it, unless the
