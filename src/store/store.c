@@ -58,19 +58,18 @@ int store_open(const char *root, struct store **ret_store, struct error *err)
 	cleanup_store struct store *store = NULL;
 	int r;
 
-	if (root[0] != '/')
-		return err_set(err, -EINVAL, "image store '%s': not an absolute path", root);
 	store = calloc(1, sizeof(*store));
 	if (!store)
 		return err_oom(err);
 	store->root_fd = store->images_fd = store->blobs_fd = -EBADF;
 	store->layers_fd = store->tmp_fd = -EBADF;
-	store->root = strdup(root);
-	if (!store->root)
-		return err_oom(err);
 	r = make_and_open(AT_FDCWD, root, &store->root_fd, err);
-	if (r == 0)
-		r = open_folders(store, err);
+	if (r < 0)
+		return r;
+	store->root = realpath(root, NULL); /* overlayfs and helpers are given paths in it */
+	if (!store->root)
+		return err_sys(err, "image store '%s'", root);
+	r = open_folders(store, err);
 	if (r < 0)
 		return r;
 	*ret_store = take_ptr(&store);

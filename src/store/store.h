@@ -26,12 +26,13 @@
 struct error;
 struct store;
 
-/* Makes what is missing of the folders. `root` is an absolute path ("/var/lib/cryopod"). */
+/* Makes what is missing of the folders. `root`: "/var/lib/cryopod"; may be relative. */
 int store_open(const char *root, struct store **ret_store, struct error *err);
 
 /* NULL is allowed. */
 void store_close(struct store *store);
 
+/* Absolute, without symlinks. */
 const char *store_root(const struct store *store);
 
 /* Shared: images looked up from now on stay until the lock is released. */

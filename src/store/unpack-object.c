@@ -198,6 +198,18 @@ int unpack_whiteout(int parent_fd, const char *name, struct error *err)
 
 /* --- kinds -------------------------------------------------------------------- */
 
+static int too_much(const struct unpacking *u, struct error *err)
+{
+	unsigned long long max = u->max_bytes;
+
+	if (u->unpack->max_bytes > 0)
+		return err_set(err, -ENOSPC, "the layer has more than %llu bytes of content", max);
+	return err_set(
+		err, -ENOSPC,
+		"No space left on device: the layer needs more than the %llu bytes it may use",
+		max);
+}
+
 static int write_content(struct unpacking *u, int fd, struct archive_entry *raw, struct error *err)
 {
 	la_int64_t size = archive_entry_size(raw);
@@ -209,9 +221,7 @@ static int write_content(struct unpacking *u, int fd, struct archive_entry *raw,
 
 	while ((r = tar_stream_data(u->stream, &data, &len, &offset, err)) > 0) {
 		if (len > u->max_bytes - u->bytes)
-			return err_set(err, -ENOSPC,
-				       "the layer has more than %llu bytes of content",
-				       (unsigned long long)u->max_bytes);
+			return too_much(u, err);
 		u->bytes += len;
 		r = fd_pwrite_all(fd, data, len, offset);
 		if (r < 0)

@@ -17,7 +17,7 @@
 #define WHITEOUT_PREFIX ".wh."
 #define WHITEOUT_OPAQUE ".wh..wh..opq"
 #define WHITEOUT_META ".wh..wh."
-#define DISK_RESERVE (64 << 20)
+#define DISK_RESERVE_MAX (64 << 20)
 
 /* --- names ------------------------------------------------------------------ */
 
@@ -328,9 +328,11 @@ static void unpacking_done(struct unpacking *u)
 	tar_stream_free(u->stream);
 }
 
+/* A bomb must not fill the disk for everybody else: a twentieth is left free, up to 64 MiB. */
 static int find_limit(struct unpacking *u, struct error *err)
 {
 	struct statvfs fs;
+	uint64_t reserve;
 	uint64_t avail;
 
 	u->max_bytes = u->unpack->max_bytes;
@@ -339,7 +341,10 @@ static int find_limit(struct unpacking *u, struct error *err)
 	if (fstatvfs(u->unpack->into, &fs) < 0)
 		return err_sys(err, "ask for free disk space");
 	avail = (uint64_t)fs.f_bavail * fs.f_frsize;
-	u->max_bytes = avail > DISK_RESERVE ? avail - DISK_RESERVE : 0;
+	reserve = (uint64_t)fs.f_blocks * fs.f_frsize / 20;
+	if (reserve > DISK_RESERVE_MAX)
+		reserve = DISK_RESERVE_MAX;
+	u->max_bytes = avail > reserve ? avail - reserve : 0;
 	return 0;
 }
 

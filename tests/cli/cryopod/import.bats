@@ -117,3 +117,13 @@ facts_of() { (cd "$1" && find . -exec stat -c '%N %A %u:%g %h %Y' {} + | sort); 
 	assert_has 'need to give the path to the tarball'
 	assert_store_empty
 }
+
+@test "a full disk: one line, and nothing stays" {
+	mkdir "$TEST_DIR/small"
+	mount -t tmpfs -o size=3m small "$TEST_DIR/small"
+	run -125 "$CRYOPOD" --root "$TEST_DIR/small/root" --runroot "$TEST_DIR/run" import "$(busybox_tar)" box
+	assert_has "No space left on device"
+	assert_equal "${#lines[@]}" 1
+	[ -z "$(find "$TEST_DIR/small/root/images/tmp" "$TEST_DIR/small/root/layers" -mindepth 1)" ]
+	umount "$TEST_DIR/small"
+}

@@ -283,13 +283,20 @@ static void test_other_peoples_entries_stay(void **state)
 	assert_int_equal(count_in(f, "images/blobs/sha256"), 4);
 }
 
-static void test_relative_roots_are_refused(void **state)
+static void test_a_relative_root_becomes_absolute(void **state)
 {
 	struct fixture *f = *state;
 	struct store *store = NULL;
+	int before = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char wanted[128];
 
-	assert_int_equal(store_open("relative", &store, &f->err), -EINVAL);
-	assert_null(store);
+	(void)snprintf(wanted, sizeof(wanted), "%s/below", f->root);
+	assert_int_equal(chdir(f->root), 0);
+	assert_int_equal(store_open("below", &store, &f->err), 0);
+	assert_string_equal(store_root(store), wanted);
+	store_close(store);
+	assert_int_equal(fchdir(before), 0);
+	(void)close(before);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -306,7 +313,7 @@ int main(void)
 		TEST(test_damage_keeps_the_collector_away),
 		TEST(test_a_holder_keeps_changes_away),
 		TEST(test_other_peoples_entries_stay),
-		TEST(test_relative_roots_are_refused),
+		TEST(test_a_relative_root_becomes_absolute),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
