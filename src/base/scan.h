@@ -101,3 +101,15 @@ static inline const char *scan_next_line(const char *p)
 
 	return end ? end + 1 : p + strlen(p);
 }
+
+/* What follows `key` on the first line that begins with it; NULL: there is none. */
+static inline const char *scan_find_line(const char *text, const char *key)
+{
+	for (; *text; text = scan_next_line(text)) {
+		const char *p = text;
+
+		if (scan_literal(&p, key))
+			return p;
+	}
+	return NULL;
+}

@@ -66,3 +66,9 @@ int file_check(const struct cryo_dump_opts *opts, const struct fd_look *look, st
 /* pipe-dump.c */
 int pipe_dump(struct dump *dump, const struct dump_fd *fd, struct error *err);
 int fifo_dump(struct dump *dump, const struct dump_fd *fd, struct error *err);
+
+/* One file each, with its other half: eventfd.c, signalfd.c, timerfd.c, eventpoll.c */
+int eventfd_dump(struct dump *dump, const struct dump_fd *fd, struct error *err);
+int signalfd_dump(struct dump *dump, const struct dump_fd *fd, struct error *err);
+int timerfd_dump(struct dump *dump, const struct dump_fd *fd, struct error *err);
+int eventpoll_dump(struct dump *dump, const struct dump_fd *fd, struct error *err);

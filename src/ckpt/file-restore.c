@@ -127,19 +127,77 @@ struct rfile *files_find(const struct restore *r, uint32_t id)
 	return low < r->n_files && r->files[low].entry->id == id ? &r->files[low] : NULL;
 }
 
+const FdinfoEntry *rtask_fd(const struct rtask *t, uint32_t number)
+{
+	size_t low = 0;
+	size_t high = t->n_fds;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (t->fds[middle]->fd < number)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < t->n_fds && t->fds[low]->fd == number ? t->fds[low] : NULL;
+}
+
+/* ---------------------------------------------------------------------- kinds */
+
+#define OWNER_OF(field)                                                                            \
+	static const FownEntry *field##_owner(const FileEntry *e)                                  \
+	{                                                                                          \
+		return e->field ? e->field->fown : NULL;                                           \
+	}
+OWNER_OF(reg)
+OWNER_OF(pipe)
+OWNER_OF(efd)
+OWNER_OF(sgfd)
+OWNER_OF(tfd)
+OWNER_OF(epfd)
+#undef OWNER_OF
+
+static const struct file_kind {
+	FdTypes type;
+	/* Writes to R's tape what makes file->staging. Called once a file. */
+	int (*tape)(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
+	/* May be NULL. */
+	int (*late)(struct restore *r, struct rtask *t, uint32_t number, struct rfile *file,
+		    struct error *err);
+	const FownEntry *(*owner)(const FileEntry *e);
+} file_kinds[] = {
+	{ .type = FD_TYPES__REG, .tape = reg_file_tape, .owner = reg_owner },
+	{ .type = FD_TYPES__PIPE, .tape = pipe_tape, .owner = pipe_owner },
+	{ .type = FD_TYPES__FIFO, .tape = fifo_tape },
+	{ .type = FD_TYPES__EVENTFD, .tape = eventfd_tape, .owner = efd_owner },
+	{ .type = FD_TYPES__SIGNALFD, .tape = signalfd_tape, .owner = sgfd_owner },
+	{ .type = FD_TYPES__TIMERFD,
+	  .tape = timerfd_tape,
+	  .late = timerfd_tape_late,
+	  .owner = tfd_owner },
+	{ .type = FD_TYPES__EVENTPOLL,
+	  .tape = eventpoll_tape,
+	  .late = eventpoll_tape_late,
+	  .owner = epfd_owner },
+};
+
+static const struct file_kind *file_kind(const FileEntry *e)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(file_kinds); i++)
+		if (file_kinds[i].type == e->type)
+			return &file_kinds[i];
+	return NULL;
+}
+
 static const FownEntry *file_owner(const FileEntry *e)
 {
-	switch (e->type) {
-	case FD_TYPES__REG:
-		return e->reg ? e->reg->fown : NULL;
-	case FD_TYPES__PIPE:
-		return e->pipe ? e->pipe->fown : NULL;
-	case FD_TYPES__EVENTFD:
-		return e->efd ? e->efd->fown : NULL;
-	default:
-		return NULL;
-	}
+	const struct file_kind *kind = file_kind(e);
+
+	return kind && kind->owner ? kind->owner(e) : NULL;
 }
+
+/* ------------------------------------------------------------------ loading */
 
 int files_load(struct restore *r, struct error *err)
 {
@@ -216,29 +274,25 @@ static const char *type_name(FdTypes type)
 	return value ? value->name : "unknown";
 }
 
+int rfile_stage(struct restore *r, struct tape *tape, struct rfile *file, uint32_t slot,
+		struct error *err)
+{
+	file->staging = fd_stage(r, err);
+	if (file->staging < 0)
+		return file->staging;
+	fd_tape_stage(tape, slot, file->staging);
+	return 0;
+}
+
 static int file_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err)
 {
-	int ret;
+	const struct file_kind *kind = file_kind(file->entry);
 
 	file->planned = true;
-	switch (file->entry->type) {
-	case FD_TYPES__REG:
-		ret = reg_file_tape(r, tape, file, err);
-		break;
-	case FD_TYPES__PIPE:
-		ret = pipe_tape(r, tape, file, err);
-		break;
-	case FD_TYPES__FIFO:
-		ret = fifo_tape(r, tape, file, err);
-		break;
-	case FD_TYPES__EVENTFD:
-		ret = eventfd_tape(r, tape, file, err);
-		break;
-	default:
-		ret = err_set(err, -EOPNOTSUPP, "files of type %s can't be rebuilt yet",
-			      type_name(file->entry->type));
-	}
-	return ret;
+	if (!kind)
+		return err_set(err, -EOPNOTSUPP, "files of type %s can't be rebuilt yet",
+			       type_name(file->entry->type));
+	return kind->tape(r, tape, file, err);
 }
 
 int files_tape(struct restore *r, struct error *err)
@@ -410,37 +464,51 @@ int fd_tape_place(struct restore *r, struct rtask *t, struct error *err)
 	return tape_close_rest(t, err);
 }
 
-void fd_tape_owners(struct restore *r, struct rtask *t)
+static void tape_owner(struct restore *r, struct rtask *t, uint32_t number, const FownEntry *owner)
 {
-	for (size_t i = 0; r->owners && i < t->n_fds; i++) {
-		struct rfile *file = files_find(r, t->fds[i]->id);
-		const FownEntry *owner = file_owner(file->entry);
-		struct f_owner_ex ex;
+	struct f_owner_ex ex;
 
-		if (!owner || file->owner_set_by || (!owner->pid && !owner->signum))
-			continue;
-		file->owner_set_by = t;
-		if (owner->signum)
-			tape_call(t->become, SYS_fcntl,
-				  TAPE_ARGS(tape_imm(t->fds[i]->fd), tape_imm(F_SETSIG),
-					    tape_imm(owner->signum)),
-				  "signal of descriptor %u", t->fds[i]->fd);
-		if (!owner->pid)
-			continue;
-		ex.type = (__typeof__(ex.type))owner->pid_type;
-		ex.pid = (pid_t)owner->pid;
-		/* Signals are sent with the ids of him who set the owner. */
-		tape_call(t->become, SYS_setresuid,
-			  TAPE_ARGS(tape_imm(owner->uid), tape_imm(owner->euid), tape_imm(~0u)),
-			  "owner of descriptor %u", t->fds[i]->fd);
+	if (owner->signum)
 		tape_call(t->become, SYS_fcntl,
-			  TAPE_ARGS(tape_imm(t->fds[i]->fd), tape_imm(F_SETOWN_EX),
-				    tape_at(area_add(&r->area, &ex, sizeof(ex)))),
-			  "owner of descriptor %u", t->fds[i]->fd);
-		tape_call(t->become, SYS_setresuid,
-			  TAPE_ARGS(tape_imm(getuid()), tape_imm(geteuid()), tape_imm(~0u)),
-			  "owner of descriptor %u", t->fds[i]->fd);
+			  TAPE_ARGS(tape_imm(number), tape_imm(F_SETSIG), tape_imm(owner->signum)),
+			  "signal of descriptor %u", number);
+	if (!owner->pid)
+		return;
+	ex.type = (__typeof__(ex.type))owner->pid_type;
+	ex.pid = (pid_t)owner->pid;
+	/* Signals are sent with the ids of him who set the owner. */
+	tape_call(t->become, SYS_setresuid,
+		  TAPE_ARGS(tape_imm(owner->uid), tape_imm(owner->euid), tape_imm(~0u)),
+		  "owner of descriptor %u", number);
+	tape_call(t->become, SYS_fcntl,
+		  TAPE_ARGS(tape_imm(number), tape_imm(F_SETOWN_EX),
+			    tape_at(area_add(&r->area, &ex, sizeof(ex)))),
+		  "owner of descriptor %u", number);
+	tape_call(t->become, SYS_setresuid,
+		  TAPE_ARGS(tape_imm(getuid()), tape_imm(geteuid()), tape_imm(~0u)),
+		  "owner of descriptor %u", number);
+}
+
+int fd_tape_late(struct restore *r, struct rtask *t, struct error *err)
+{
+	for (size_t i = 0; i < t->n_fds; i++) {
+		struct rfile *file = files_find(r, t->fds[i]->id);
+		const struct file_kind *kind = file_kind(file->entry);
+		const FownEntry *owner = file_owner(file->entry);
+		int ret = 0;
+
+		if (file->finished_by)
+			continue;
+		file->finished_by = t;
+		if (kind && kind->late)
+			ret = kind->late(r, t, t->fds[i]->fd, file, err);
+		if (ret < 0)
+			return err_wrap(err, ret, "task %u (%s): descriptor %u", t->pid,
+					rtask_comm(t), t->fds[i]->fd);
+		if (owner)
+			tape_owner(r, t, t->fds[i]->fd, owner);
 	}
+	return 0;
 }
 
 void fd_tape_drop(struct rtask *t)

@@ -20,12 +20,12 @@ struct tape;
 
 struct rfile {
 	FileEntry *entry;
-	int staging;	  /* -1: nobody holds it */
-	bool planned;	  /* R's tape has it */
-	bool mapped;	  /* some task maps it or runs it */
-	uint64_t stat_at; /* area: struct stat taken after opening; 0: none */
-	const struct rtask *owner_set_by;
-	uint32_t ghost; /* id of its content in the images; 0: it has a name */
+	int staging;			 /* -1: nobody holds it */
+	bool planned;			 /* R's tape has it */
+	bool mapped;			 /* some task maps it or runs it */
+	uint64_t stat_at;		 /* area: struct stat taken after opening; 0: none */
+	const struct rtask *finished_by; /* set its owner, and did what its kind does late */
+	uint32_t ghost;			 /* id of its content in the images; 0: it has a name */
 };
 
 /* The same record opened for another purpose, with flags of its own. */
@@ -56,6 +56,13 @@ int fd_stage_consume(struct restore *r, int fd, struct error *err);
 /* R's tape: the descriptor that `slot` returned becomes number `staging`. */
 void fd_tape_stage(struct tape *tape, uint32_t slot, int staging);
 
+/* R's tape: what `slot` returned is that file. */
+int rfile_stage(struct restore *r, struct tape *tape, struct rfile *file, uint32_t slot,
+		struct error *err);
+
+/* The task's descriptor with that number, or NULL. */
+const FdinfoEntry *rtask_fd(const struct rtask *t, uint32_t number);
+
 /* R's tape: all files the tasks hold are opened. */
 int files_tape(struct restore *r, struct error *err);
 /* ... and once no further one will be opened. */
@@ -72,8 +79,8 @@ int fd_stage_folders(struct restore *r, const struct rtask *t, struct error *err
 
 /* A task's build tape: its folders, its descriptors in place, all others closed. */
 int fd_tape_place(struct restore *r, struct rtask *t, struct error *err);
-/* Its become tape: owners of its files; closes what was kept. */
-void fd_tape_owners(struct restore *r, struct rtask *t);
+/* Its become tape: owners of its files and what kinds do late; closes what was kept. */
+int fd_tape_late(struct restore *r, struct rtask *t, struct error *err);
 void fd_tape_drop(struct rtask *t);
 
 /* When all is built and nothing released: are the files those that were dumped? */
@@ -84,6 +91,18 @@ int reg_file_tape(struct restore *r, struct tape *tape, struct rfile *file, stru
 int pipe_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
 int fifo_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
 int eventfd_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
+int signalfd_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
+int timerfd_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
+int eventpoll_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
+
+/*
+ * What a kind does once all is opened, and the descriptors of one task stand in
+ * place: on the become tape of the first task that holds the file, as `number`.
+ */
+int timerfd_tape_late(struct restore *r, struct rtask *t, uint32_t number, struct rfile *file,
+		      struct error *err);
+int eventpoll_tape_late(struct restore *r, struct rtask *t, uint32_t number, struct rfile *file,
+			struct error *err);
 
 /* A record of files.img opened by its path; returns the entry whose result is the descriptor. */
 int reg_file_open(struct restore *r, struct tape *tape, struct rfile *file, uint32_t flags,

@@ -115,6 +115,14 @@ static int check_task(const struct rtask *t, struct error *err)
 	return 0;
 }
 
+static int by_number(const void *a, const void *b)
+{
+	uint32_t x = (*(FdinfoEntry *const *)a)->fd;
+	uint32_t y = (*(FdinfoEntry *const *)b)->fd;
+
+	return x < y ? -1 : x > y;
+}
+
 static int load_fds(struct restore *r, struct rtask *t, struct error *err)
 {
 	int ret = image_read_all(r->opts->images_dir, IMG_KIND_FDINFO, t->ids->files_id, &r->arena,
@@ -124,6 +132,8 @@ static int load_fds(struct restore *r, struct rtask *t, struct error *err)
 		t->n_fds = 0;
 		ret = 0;
 	}
+	if (ret >= 0 && t->n_fds)
+		qsort(t->fds, t->n_fds, sizeof(*t->fds), by_number);
 	return ret;
 }
 

@@ -1,5 +1,5 @@
 /*
- * pipe-restore: pipes and FIFOs with what is in them; eventfds.
+ * pipe-restore: pipes and FIFOs with what is in them.
  *
  * Records with the same pipe_id are ends of one pipe. The first one met makes
  * the pipe and both ends; further descriptions of it (other flags) are opened
@@ -251,30 +251,5 @@ int fifo_tape(struct restore *r, struct tape *tape, struct rfile *file, struct e
 		return file->staging;
 	fd_tape_stage(tape, slot, file->staging);
 	tape_call(tape, SYS_close, TAPE_ARGS(tape_slot(helper)), "closing the FIFO's other end");
-	return 0;
-}
-
-int eventfd_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err)
-{
-	const EventfdFileEntry *e = file->entry->efd;
-	uint32_t slot;
-
-	if (!e)
-		return err_set(err, -EBADMSG, "files.img: eventfd %u has no record",
-			       file->entry->id);
-	/* The counter has 64 bits, the call's argument 32: begin at zero and add. */
-	slot = tape_call(tape, SYS_eventfd2,
-			 TAPE_ARGS(tape_imm(0), tape_imm(e->flags & O_NONBLOCK)),
-			 "making eventfd %u", e->id);
-	if (e->counter)
-		tape_call(tape, SYS_write,
-			  TAPE_ARGS(tape_slot(slot),
-				    tape_at(area_add(&r->area, &e->counter, sizeof(e->counter))),
-				    tape_imm(sizeof(e->counter))),
-			  "setting eventfd %u to %" PRIu64, e->id, e->counter);
-	file->staging = fd_stage(r, err);
-	if (file->staging < 0)
-		return file->staging;
-	fd_tape_stage(tape, slot, file->staging);
 	return 0;
 }

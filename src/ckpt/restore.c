@@ -124,7 +124,9 @@ static int tape_become_task(struct restore *r, struct rtask *t, struct error *er
 		ret = regs_tape_frame(r, t, &frame, err);
 	if (ret < 0)
 		return ret;
-	fd_tape_owners(r, t);
+	ret = fd_tape_late(r, t, err);
+	if (ret < 0)
+		return ret;
 	fd_tape_drop(t);
 	if (t->guided) {
 		tape_post(t->become, r->words.armed, "ready to be seized");
