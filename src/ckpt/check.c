@@ -126,6 +126,12 @@ static int check_status(const struct check *check, pid_t host_pid, const struct 
 {
 	int r;
 
+	if (host_pid == getpid()) {
+		r = err_set(err, -EOPNOTSUPP, "task %d: this program itself is in the tree",
+			    host_pid);
+		err_hint(err, "start it from outside of the tree");
+		return r;
+	}
 	if (status->kernel_thread)
 		return err_set(err, -EOPNOTSUPP, "task %d: it is a kernel thread", host_pid);
 	if (!status->has_mm)

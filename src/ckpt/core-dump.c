@@ -223,11 +223,39 @@ static int set_rseq(struct dump *dump, struct dump_thread *thread, ThreadCoreEnt
 	return regs_set(thread->host_tid, &now, err);
 }
 
+/* What /proc says. Of the leader it was read with the task. */
+static int collect_attributes(struct dump *dump, const struct dump_task *task,
+			      struct dump_thread *thread, struct error *err)
+{
+	ThreadCoreEntry *core = thread->core->thread_core;
+	const struct proc_status *status = &task->status;
+	const struct proc_stat *stat = &task->stat;
+	struct proc_status own_status = { .groups = NULL };
+	struct proc_stat own_stat;
+	int r = 0;
+
+	if (thread != &task->threads[0]) {
+		status = &own_status;
+		stat = &own_stat;
+		r = proc_status_of_thread(task->host_pid, thread->host_tid, &own_status, err);
+		if (r == 0)
+			r = proc_stat_of_thread(task->host_pid, thread->host_tid, &own_stat, err);
+	}
+	if (r == 0)
+		r = creds_record(status, &dump->arena, &core->creds, err);
+	if (r == 0)
+		r = seccomp_collect(dump, thread, status, err);
+	if (r == 0) {
+		core->comm = arena_strdup(&dump->arena, stat->comm);
+		r = core->comm ? 0 : err_oom(err);
+	}
+	proc_status_done(&own_status);
+	return r;
+}
+
 static int collect_thread(struct dump *dump, struct dump_task *task, struct dump_thread *thread,
 			  struct error *err)
 {
-	struct proc_status status;
-	struct proc_stat stat;
 	ThreadCoreEntry *core;
 	uint64_t mask;
 	int r;
@@ -269,21 +297,9 @@ static int collect_thread(struct dump *dump, struct dump_task *task, struct dump
 	if (r < 0)
 		return r;
 
-	r = proc_status_of_thread(task->host_pid, thread->host_tid, &status, err);
+	r = collect_attributes(dump, task, thread, err);
 	if (r < 0)
 		return r;
-	r = creds_record(&status, &dump->arena, &core->creds, err);
-	if (r == 0)
-		r = seccomp_collect(dump, thread, &status, err);
-	proc_status_done(&status);
-	if (r < 0)
-		return r;
-	r = proc_stat_of_thread(task->host_pid, thread->host_tid, &stat, err);
-	if (r < 0)
-		return r;
-	core->comm = arena_strdup(&dump->arena, stat.comm);
-	if (!core->comm)
-		return err_oom(err);
 	core->has_cg_set = true;
 	return cgroup_collect(dump, task, &core->cg_set, err);
 }

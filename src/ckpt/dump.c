@@ -95,27 +95,30 @@ static int prepare(struct dump *dump, struct error *err)
 
 static int dump_task(struct dump *dump, struct dump_task *task, struct error *err)
 {
+	static const struct {
+		const char *what;
+		int (*run)(struct dump *, struct dump_task *, struct error *);
+		int (*run_mm)(struct dump *, struct dump_task *, MmEntry *, struct error *);
+	} steps[] = {
+		{ "registers and attributes", dump_core_collect, NULL },
+		{ "mappings", NULL, dump_mm_collect },
+		{ "what only it can tell", NULL, dump_ask },
+		{ "descriptors", dump_fds, NULL },
+		{ "folders", dump_fs, NULL },
+		{ "pages", dump_pages, NULL },
+		{ "records", NULL, dump_mm_write },
+		{ "core", dump_core_write, NULL },
+	};
 	MmEntry mm = MM_ENTRY__INIT;
-	int r;
+	int r = 0;
 
 	if (task->state == DUMP_TASK_DEAD)
 		return dump_core_write(dump, task, err);
-	log_debug("task %d: state", task->host_pid);
-	r = dump_core_collect(dump, task, err);
-	if (r == 0)
-		r = dump_mm_collect(dump, task, &mm, err);
-	if (r == 0)
-		r = dump_ask(dump, task, &mm, err);
-	if (r == 0)
-		r = dump_fds(dump, task, err);
-	if (r == 0)
-		r = dump_fs(dump, task, err);
-	if (r == 0)
-		r = dump_pages(dump, task, err);
-	if (r == 0)
-		r = dump_mm_write(dump, task, &mm, err);
-	if (r == 0)
-		r = dump_core_write(dump, task, err);
+	for (size_t i = 0; i < ARRAY_SIZE(steps) && r == 0; i++) {
+		log_debug("task %d: %s", task->host_pid, steps[i].what);
+		r = steps[i].run ? steps[i].run(dump, task, err)
+				 : steps[i].run_mm(dump, task, &mm, err);
+	}
 	return r;
 }
 
