@@ -82,13 +82,19 @@ static int wait_stop(struct remote *remote, int *ret_status, struct error *err)
 	}
 }
 
+/*
+ * The thread stands right behind its call to us. Asked by position and not by
+ * siginfo: were a copy from another pending at that moment, ours would have
+ * been merged into it.
+ */
 static bool is_ours(const struct remote *remote, int signal)
 {
-	siginfo_t si;
+	struct user_regs_struct regs;
 
 	return remote->signal && signal == remote->signal &&
-	       ptrace(PTRACE_GETSIGINFO, remote->host_tid, NULL, &si) == 0 &&
-	       si.si_code == SI_TKILL && si.si_pid == remote->ns_tgid;
+	       regs_get(remote->host_tid, &regs, NULL) == 0 && regs.orig_rax == SYS_tgkill &&
+	       (int32_t)regs.rdi == remote->ns_tgid && (int32_t)regs.rsi == remote->ns_tid &&
+	       (int)regs.rdx == remote->signal;
 }
 
 static bool is_fault(int signal)

@@ -143,6 +143,30 @@ static void victims_notice_nothing(void **state UNUSED)
 	}
 }
 
+/* Others send the very signal that we are called with, all the time. */
+static void the_same_signal_from_others_confuses_nobody(void **state UNUSED)
+{
+	struct victim v;
+	pid_t sender;
+
+	victim_start(&v, &victim_kinds[1]);
+	victim_expect_progress(&v);
+	sender = fork();
+	assert_true(sender >= 0);
+	if (sender == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		while (kill(v.pid, SIGURG) == 0)
+			;
+		_exit(1);
+	}
+	for (unsigned int round = 0; round < 300; round++)
+		(void)inject(&v);
+	assert_int_equal(kill(sender, SIGKILL), 0);
+	assert_int_equal(waitpid(sender, NULL, 0), sender);
+	victim_expect_progress(&v);
+	victim_end(&v);
+}
+
 static void injecting_child(pid_t pid)
 {
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -452,6 +476,7 @@ int main(void)
 		cmocka_unit_test(a_tape_that_fails_is_told_and_undone),
 		cmocka_unit_test(a_crash_in_our_code_is_survived),
 		cmocka_unit_test(a_stopped_task_can_be_asked),
+		cmocka_unit_test(the_same_signal_from_others_confuses_nobody),
 		cmocka_unit_test(a_tracer_may_be_killed_at_any_moment),
 		cmocka_unit_test(a_dump_after_a_killed_dump_finds_the_task_at_home),
 	};
