@@ -123,12 +123,16 @@ static void tape_itimer(struct restore *r, struct rtask *t, int which, const Iti
 {
 	struct itimerval value;
 
-	if (!it || !(it->vsec || it->vusec))
+	if (!it || !(it->vsec || it->vusec || it->isec || it->iusec))
 		return;
 	value.it_interval.tv_sec = (time_t)it->isec;
 	value.it_interval.tv_usec = (suseconds_t)it->iusec;
 	value.it_value.tv_sec = (time_t)it->vsec;
 	value.it_value.tv_usec = (suseconds_t)it->vusec;
+	/* It has just run out and its signal waits: the kernel would start it anew when that
+	 * is delivered, by the interval, which can't be set alone. */
+	if (!it->vsec && !it->vusec)
+		value.it_value = value.it_interval;
 	tape_call(t->become, SYS_setitimer,
 		  TAPE_ARGS(tape_imm((uint64_t)which),
 			    tape_at(area_add(&r->area, &value, sizeof(value)))),
