@@ -8,11 +8,12 @@
  *	last	the deepest descendant it has then
  *
  * then waits until all its descendants are gone, and prints one line:
- * "ended CODE" if it had ended before, else "struck PID NAME".
+ * "ended CODE MICROSECONDS" if it ended before, else "struck PID NAME".
  * Exit code 1 if a descendant is still there after 20 s.
  */
 #include <errno.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,33 +70,50 @@ static pid_t choose(const char *whom, pid_t pid)
 	return pid;
 }
 
+static uint64_t now_us(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000U + (uint64_t)t.tv_nsec / 1000U;
+}
+
 int main(int argc, char **argv)
 {
-	struct timespec until;
+	sigset_t set, before;
 	char name[64];
 	pid_t pid, target, got;
-	long us;
+	uint64_t us, start;
 	int status;
 
 	if (argc < 4)
 		return 2;
-	us = strtol(argv[2], NULL, 10);
+	us = strtoull(argv[2], NULL, 10);
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
-	(void)clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += us * 1000;
-	until.tv_sec += until.tv_nsec / 1000000000;
-	until.tv_nsec %= 1000000000;
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGCHLD);
+	(void)sigprocmask(SIG_BLOCK, &set, &before);
+	start = now_us();
 	pid = fork();
 	if (pid == 0) {
+		(void)sigprocmask(SIG_SETMASK, &before, NULL);
 		(void)setsid();
 		(void)execvp(argv[3], argv + 3);
 		_exit(127);
 	}
-	(void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
+	while ((got = waitpid(pid, &status, WNOHANG)) == 0 && now_us() < start + us) {
+		uint64_t left = start + us - now_us();
+		struct timespec t = { .tv_sec = (time_t)(left / 1000000),
+				      .tv_nsec = (long)(left % 1000000) * 1000 };
 
-	if (waitpid(pid, &status, WNOHANG) == pid) {
-		(void)printf("ended %d\n",
-			     WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+		if (left <= us)
+			(void)sigtimedwait(&set, NULL, &t);
+	}
+
+	if (got == pid) {
+		(void)printf("ended %d %lu\n",
+			     WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
+			     now_us() - start);
 	} else {
 		target = choose(argv[1], pid);
 		name_of(target < 0 ? -target : target, name, sizeof(name));

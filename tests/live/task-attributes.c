@@ -1,4 +1,4 @@
-/* Name, dumpable, personality, timer slack, nice, oom score, THP switch, no child of ours has
+/* Name, dumpable, personality, nice, oom score, THP switch, no child of ours has
  * another's. */
 #include "live.h"
 
@@ -23,7 +23,6 @@ int main(void)
 	pid_t pid;
 
 	(void)SYS(prctl(PR_SET_NAME, "fifteen letters"));
-	(void)SYS(prctl(PR_SET_TIMERSLACK, 123456));
 	(void)SYS(prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0));
 	(void)SYS(personality(ADDR_NO_RANDOMIZE | UNAME26));
 	pid = live_fork(child);
@@ -38,7 +37,6 @@ int main(void)
 	CHECK(prctl(PR_GET_DUMPABLE) == 1, "dumpable is %d", prctl(PR_GET_DUMPABLE));
 	CHECK(personality(0xffffffff) == (ADDR_NO_RANDOMIZE | UNAME26), "personality is %#x",
 	      (unsigned int)personality(0xffffffff));
-	CHECK(prctl(PR_GET_TIMERSLACK) == 123456, "timer slack is %d", prctl(PR_GET_TIMERSLACK));
 	CHECK(prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0) == 1, "the huge page switch is lost");
 	CHECK(getpriority(PRIO_PROCESS, 0) == 7, "nice is %d", getpriority(PRIO_PROCESS, 0));
 	CHECK(atoi(live_proc(getpid(), "oom_score_adj", "")) == 321, "oom_score_adj is %s",
