@@ -1,5 +1,4 @@
-/* Name, dumpable, personality, nice, oom score, THP switch, no child of ours has
- * another's. */
+/* Name, dumpable, personality, nice, oom score and huge page switch; a child has others. */
 #include "live.h"
 
 #include <sys/personality.h>
