@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ptrace.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -126,6 +127,19 @@ int rmem_poke(int mem_fd, struct raddr to, const void *from, size_t len, struct 
 		if (n < 0)
 			return err_sys(err, "poke at %" PRIx64, to.v + done);
 		done += (size_t)n;
+	}
+	return 0;
+}
+
+int rmem_poke_traced(pid_t host_tid, struct raddr to, const void *from, size_t len,
+		     struct error *err)
+{
+	for (size_t done = 0; done < len; done += sizeof(long)) {
+		long word;
+
+		memcpy(&word, (const char *)from + done, sizeof(word));
+		if (ptrace(PTRACE_POKEDATA, host_tid, (void *)(uintptr_t)(to.v + done), word) < 0)
+			return err_sys(err, "poke at %" PRIx64, to.v + done);
 	}
 	return 0;
 }

@@ -43,6 +43,14 @@ struct rmem_run {
 int rmem_read_runs(pid_t host_pid, const struct rmem_run *runs, size_t n, void *to,
 		   struct error *err);
 
+/*
+ * The same as rmem_poke by PTRACE_POKEDATA, for kernels that keep /proc/PID/mem
+ * from writing where the process may not (proc_mem.force_override). The thread
+ * must be stopped for us; `len` is a multiple of 8.
+ */
+int rmem_poke_traced(pid_t host_tid, struct raddr to, const void *from, size_t len,
+		     struct error *err);
+
 /* /proc/PID/mem, O_RDWR. Returns the descriptor or -errno. */
 int rmem_open(pid_t host_pid, struct error *err);
 int rmem_poke(int mem_fd, struct raddr to, const void *from, size_t len, struct error *err);

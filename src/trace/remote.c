@@ -281,6 +281,17 @@ static int read_status(struct remote *remote, struct error *err)
 	return r;
 }
 
+/* Into the code of the target; all lengths are multiples of 8. */
+static int poke(struct remote *remote, struct raddr to, const void *from, size_t len,
+		struct error *err)
+{
+	int r = rmem_poke(remote->mem_fd, to, from, len, err);
+
+	if (r == -EIO || r == -EACCES || r == -EPERM || r == -EFAULT)
+		r = rmem_poke_traced(remote->host_tid, to, from, len, err);
+	return r;
+}
+
 static int plant(struct remote *remote, struct error *err)
 {
 	struct user_regs_struct home = remote->regs;
@@ -310,7 +321,7 @@ static int plant(struct remote *remote, struct error *err)
 
 	i = slot_choose(&room, &slot.head.sequence);
 	remote->slot = raddr_add(slot_stub(&room, i), -sizeof(slot.head));
-	r = rmem_poke(remote->mem_fd, remote->slot, &slot, sizeof(slot), err);
+	r = poke(remote, remote->slot, &slot, sizeof(slot), err);
 	if (r < 0)
 		return err_wrap(err, r, "task %d: plant the way home in its vDSO",
 				(int)remote->host_tid);
@@ -354,12 +365,10 @@ static int map_area(struct remote *remote, struct error *err)
 		return r;
 	}
 	remote->area = raddr_of(regs.rax);
-	r = rmem_poke(remote->mem_fd, raddr_of(remote->area_imm), &remote->area.v,
-		      sizeof(remote->area.v), err);
+	r = poke(remote, raddr_of(remote->area_imm), &remote->area.v, sizeof(remote->area.v), err);
 	if (r == 0)
-		r = rmem_poke(remote->mem_fd,
-			      raddr_add(remote->slot, offsetof(struct slot_head, area)),
-			      &remote->area.v, sizeof(remote->area.v), err);
+		r = poke(remote, raddr_add(remote->slot, offsetof(struct slot_head, area)),
+			 &remote->area.v, sizeof(remote->area.v), err);
 	if (r < 0) {
 		/* Behind its system call the stub needs no constant. */
 		(void)resume_to_ping(remote, NULL);
@@ -481,17 +490,29 @@ static int check_unmapped(const struct remote *remote, struct error *err)
 		       (int)remote->host_tid, remote->area.v);
 }
 
+/* The word with the magic last: while it stands, the rest is known to be ours. */
+static int clear_slot(struct remote *remote, struct error *err)
+{
+	static const uint64_t zero[SLOT_LEN / sizeof(uint64_t)];
+	int r;
+
+	r = poke(remote, raddr_add(remote->slot, sizeof(zero[0])), zero,
+		 sizeof(zero) - sizeof(zero[0]), err);
+	if (r == 0)
+		r = poke(remote, remote->slot, zero, sizeof(zero[0]), err);
+	return r;
+}
+
 /* Mask before registers: until they are set, the stub would put the same mask. */
 static int put_back(struct remote *remote, struct error *err)
 {
-	static const uint8_t zero[SLOT_LEN];
 	int r;
 
 	r = regs_set_sigmask(remote->host_tid, remote->sigmask, err);
 	if (r == 0)
 		r = regs_set(remote->host_tid, &remote->regs, err);
 	if (r == 0)
-		r = rmem_poke(remote->mem_fd, remote->slot, zero, sizeof(zero), err);
+		r = clear_slot(remote, err);
 	if (r == 0)
 		r = to_trap(remote, err);
 	return r;

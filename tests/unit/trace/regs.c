@@ -198,11 +198,15 @@ static void poking_passes_protection(void **state UNUSED)
 	uint64_t at = (uint64_t)(uintptr_t)pages + 2 * PAGE + 50;
 	cleanup_fd int fd = rmem_open(pid, NULL);
 	char back[6] = "";
+	char all[10];
 
 	assert_true(fd >= 0);
 	assert_int_equal(rmem_poke(fd, raddr_of(at), "hello", 6, NULL), 0);
 	assert_int_equal(rmem_peek(fd, raddr_of(at), back, 6, NULL), 0);
 	assert_string_equal(back, "hello");
+	assert_int_equal(rmem_poke_traced(pid, raddr_of(at + 2), "all good", 8, NULL), 0);
+	assert_int_equal(rmem_peek(fd, raddr_of(at), all, 10, NULL), 0);
+	assert_memory_equal(all, "heall good", 10);
 }
 
 static void absent_threads_are_told(void **state UNUSED)

@@ -5,6 +5,7 @@
 #include "../cmocka-all.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
@@ -167,10 +168,10 @@ static void the_same_signal_from_others_confuses_nobody(void **state UNUSED)
 	victim_end(&v);
 }
 
-static void injecting_child(pid_t pid)
+static void injecting_child(pid_t pid, unsigned int rounds)
 {
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	for (;;) {
+	for (unsigned int i = 0; i < rounds; i++) {
 		struct remote remote = REMOTE_INIT;
 		struct freeze f = FREEZE_INIT;
 		struct questions q;
@@ -181,6 +182,40 @@ static void injecting_child(pid_t pid)
 			_exit(1);
 		area_done(&q.area);
 	}
+}
+
+/* Kernels may keep /proc/PID/mem from writing into code. */
+static void code_is_reached_without_proc_mem(void **state UNUSED)
+{
+	struct sock_filter insns[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pwrite64, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EIO),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = { ARRAY_SIZE(insns), insns };
+	struct slot_room room;
+	struct victim v;
+	int status = 0;
+	pid_t tracer;
+
+	victim_start(&v, &victim_kinds[0]);
+	victim_expect_progress(&v);
+	tracer = fork();
+	assert_true(tracer >= 0);
+	if (tracer == 0) {
+		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+		    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) < 0)
+			_exit(2);
+		injecting_child(v.pid, 30);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(tracer, &status, 0), tracer);
+	assert_int_equal(status, 0);
+	assert_int_equal(slot_look(v.pid, &room, NULL), 0);
+	assert_false(room.dirty);
+	victim_expect_progress(&v);
+	victim_end(&v);
 }
 
 static void spin_us(uint64_t us)
@@ -242,7 +277,7 @@ static void a_tracer_may_be_killed_at_any_moment(void **state UNUSED)
 
 			assert_true(tracer >= 0);
 			if (tracer == 0)
-				injecting_child(v.pid);
+				injecting_child(v.pid, UINT_MAX);
 			spin_us((uint64_t)random() % 2500);
 			assert_int_equal(kill(tracer, SIGKILL), 0);
 			assert_int_equal(waitpid(tracer, &status, 0), tracer);
@@ -457,7 +492,7 @@ static void a_dump_after_a_killed_dump_finds_the_task_at_home(void **state UNUSE
 
 		assert_true(tracer >= 0);
 		if (tracer == 0)
-			injecting_child(v.pid);
+			injecting_child(v.pid, UINT_MAX);
 		spin_us((uint64_t)random() % 1000);
 		assert_int_equal(kill(tracer, SIGKILL), 0);
 		assert_int_equal(waitpid(tracer, NULL, 0), tracer);
@@ -477,6 +512,7 @@ int main(void)
 		cmocka_unit_test(a_crash_in_our_code_is_survived),
 		cmocka_unit_test(a_stopped_task_can_be_asked),
 		cmocka_unit_test(the_same_signal_from_others_confuses_nobody),
+		cmocka_unit_test(code_is_reached_without_proc_mem),
 		cmocka_unit_test(a_tracer_may_be_killed_at_any_moment),
 		cmocka_unit_test(a_dump_after_a_killed_dump_finds_the_task_at_home),
 	};
