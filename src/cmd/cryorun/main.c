@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@
 #include "base/err.h"
 #include "cmd/cryorun/commands.h"
 #include "cmd/cryorun/program.h"
+#include "runtime/self.h"
 
 static const struct opt global_options[] = {
 	OPT_STRING(0, "root", struct program, runtime.root, "DIR",
@@ -71,7 +73,14 @@ static int open_log(struct program *program, struct error *err)
 	return 0;
 }
 
-static int run_command(struct program *program, int argc, char **argv)
+/* Those whose process becomes a container's. */
+static bool enters_container(const struct command *cmd)
+{
+	return cmd == &command_create || cmd == &command_run || cmd == &command_exec;
+}
+
+/* `words` is the whole command line. */
+static int run_command(struct program *program, int argc, char **argv, char *const *words)
 {
 	struct error err = ERROR_INIT;
 	const struct command *cmd;
@@ -86,6 +95,8 @@ static int run_command(struct program *program, int argc, char **argv)
 		err_hint(&err, "'cryorun --help' lists the commands");
 		return program_fail(program, &err);
 	}
+	if (enters_container(cmd) && self_protect(words, &err) < 0)
+		return program_fail(program, &err);
 	return cmd->run(cmd, argc - 1, argv + 1, program);
 }
 
@@ -95,15 +106,22 @@ int main(int argc, char **argv)
 				   .log_format = "text",
 				   .log_fd = -EBADF,
 				   .engine_log_fd = -EBADF };
+	/* Parsing moves the words about; whoever executes us anew needs them as they were. */
+	cleanup_free char **words = calloc((size_t)argc + 1, sizeof(*words));
 	struct error err = ERROR_INIT;
 	bool help = false;
 	int n = 0;
 
+	if (!words) {
+		(void)err_oom(&err);
+		return program_fail(&program, &err);
+	}
+	memcpy(words, argv, (size_t)argc * sizeof(*words));
 	if (opts_parse(global_options, true, &program, argc - 1, argv + 1, &n, &help, &err) < 0)
 		return program_fail(&program, &err);
 	if (help)
 		return print_top_help(&program);
 	if (program.version)
 		return print_version(&program);
-	return run_command(&program, n, argv + 1);
+	return run_command(&program, n, argv + 1, words);
 }

@@ -93,3 +93,18 @@ teardown() { containers_end; }
 		[ ! -e "$TEST_DIR/runtime/c" ]
 	done
 }
+
+@test "nobody in a container can write to the runtime's own file" {
+	bundle c
+	create c
+	# It runs, so an ordinary file would say "Text file busy": the mount itself is read-only.
+	run bash -c ": >/proc/$(init_of c)/exe"
+	assert_has "Read-only file system"
+	# The classic way: the image's program is the runtime.
+	bundle c2 '.process.args = ["/proc/self/exe", "--version"]'
+	create c2 || true
+	before=$(sha256sum <"$CRYORUN")
+	run cryorun start c2
+	wait_for is_status c2 stopped
+	assert_equal "$(sha256sum <"$CRYORUN")" "$before"
+}
