@@ -53,11 +53,12 @@ static int refuse_unsupported(const struct dump_options *o, struct error *err)
 		{ o->prev_images_dir != NULL, "prev-images-dir",
 		  "incremental dumps are not supported by this version" },
 		{ o->track_mem, "track-mem", "memory tracking is not supported by this version" },
-		{ o->auto_dedup, "auto-dedup", "there is no parent to deduplicate against" },
+		{ o->auto_dedup, "auto-dedup",
+		  "incremental dumps are not supported by this version" },
 		{ o->lazy_pages, "lazy-pages", "lazy dumps are not supported by this version" },
 		{ o->page_server, "page-server", "page servers are not supported by this version" },
 		{ o->stream, "stream", "image streams are not supported by this version" },
-		{ o->unprivileged, "unprivileged", "dumping needs root" },
+		{ o->unprivileged, "unprivileged", "not supported: dumping needs root" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {

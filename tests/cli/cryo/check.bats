@@ -1,0 +1,64 @@
+# cryo check: obstacles are listed, and nothing is touched.
+
+load ../../lib/setup
+
+setup_file() { test_begin; }
+teardown_file() { test_end; }
+teardown() {
+	leftovers_remove
+	assert_nothing_left
+}
+
+@test "this machine" {
+	run cryo check
+	assert_status 0
+}
+
+@test "features by CRIU's names: there, not there, unknown" {
+	run cryo check --feature mnt_id
+	assert_status 0
+	run cryo check --no-default-config -verbosity=0 --feature uffd
+	assert_status 1
+	assert_has "'uffd' is not there"
+	run cryo check --feature time_machine
+	assert_status 1
+	assert_has "unknown feature"
+}
+
+@test "each obstacle of a tree is listed with its task and descriptor" {
+	setsid python3 -c '
+import socket, os, time
+a = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+pid = os.fork()
+if not pid:
+    b = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    a.close()
+    print("child", os.getpid(), b.fileno(), flush=True)
+    time.sleep(1000)
+print("ready", a.fileno(), flush=True)
+time.sleep(1000)' </dev/null >"$TEST_DIR/out" 2>&1 3>&- &
+	pid=$!
+	wait_for file_has "$TEST_DIR/out" ready
+	wait_for file_has "$TEST_DIR/out" child
+	run cryo check -t "$pid"
+	assert_status 1
+	assert_has "task $pid: fd $(sed -n 's/ready //p' "$TEST_DIR/out"): socket"
+	read -r _ child fd < <(grep child "$TEST_DIR/out")
+	assert_has "task $child: fd $fd: socket"
+	assert_has "2 obstacles"
+	grep -q '^State:.S' "/proc/$pid/status"
+	grep -q '^TracerPid:.0' "/proc/$pid/status"
+}
+
+@test "nothing in the way" {
+	setsid sleep 1000 </dev/null >/dev/null 2>&1 3>&- &
+	run cryo check -t $!
+	assert_status 0
+	assert_has "Nothing stands in the way"
+}
+
+@test "no such tree" {
+	run cryo check -t 4194303
+	assert_status 1
+	assert_has "4194303"
+}
