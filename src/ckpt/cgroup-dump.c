@@ -141,29 +141,32 @@ int cgroup_collect(struct dump *dump, const struct dump_task *task, uint32_t *re
  */
 static int set_prefixes(struct dump *dump, struct error *err)
 {
-	const struct dump_task *root = &dump->tasks[0];
 	cleanup_fd int own = -EBADF;
 	cleanup_fd int there = -EBADF;
-	const char *text;
+	pid_t root = dump->tasks[0].host_pid;
+	const char *inside;
 	const char *outside;
 	CgSetEntry *inner;
 	CgSetEntry *outer;
+	char path[64];
 	int r;
 
-	r = read_text(root->proc, "cgroup", &dump->arena, &outside, err);
+	(void)snprintf(path, sizeof(path), "/proc/%d/ns/cgroup", root); /* always fits */
+	own = open("/proc/self/ns/cgroup", O_RDONLY | O_CLOEXEC);
+	there = open(path, O_RDONLY | O_CLOEXEC);
+	if (own < 0 || there < 0)
+		return err_sys(err, "open '%s'", path);
+	(void)snprintf(path, sizeof(path), "/proc/%d/cgroup", root); /* always fits */
+	r = read_text(AT_FDCWD, path, &dump->arena, &outside, err);
 	if (r < 0)
 		return r;
-	own = open("/proc/self/ns/cgroup", O_RDONLY | O_CLOEXEC);
-	there = openat(root->proc, "ns/cgroup", O_RDONLY | O_CLOEXEC);
-	if (own < 0 || there < 0)
-		return err_sys(err, "open the cgroup namespace");
 	if (setns(there, CLONE_NEWCGROUP) < 0)
-		return err_sys(err, "enter the cgroup namespace of task %d", root->host_pid);
-	r = read_text(root->proc, "cgroup", &dump->arena, &text, err);
+		return err_sys(err, "enter the cgroup namespace of task %d", root);
+	r = read_text(AT_FDCWD, path, &dump->arena, &inside, err);
 	if (setns(own, CLONE_NEWCGROUP) < 0)
-		return err_sys(err, "leave the cgroup namespace of task %d", root->host_pid);
+		return err_sys(err, "leave the cgroup namespace of task %d", root);
 	if (r == 0)
-		r = parse_set(text, &dump->arena, &inner, err);
+		r = parse_set(inside, &dump->arena, &inner, err);
 	if (r == 0)
 		r = parse_set(outside, &dump->arena, &outer, err);
 	if (r < 0)
@@ -179,7 +182,7 @@ static int set_prefixes(struct dump *dump, struct error *err)
 		    strcmp(outer->ctls[i]->path + full - seen, seen ? inner->ctls[i]->path : ""))
 			return err_set(err, -EOPNOTSUPP,
 				       "cgroup '%s' of task %d is outside of its cgroup namespace",
-				       outer->ctls[i]->path, root->host_pid);
+				       outer->ctls[i]->path, root);
 		for (size_t s = 1; s < dump->cgroups->n; s++) {
 			CgSetEntry *set = dump->cgroups->sets[s].entry;
 

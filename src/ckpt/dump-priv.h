@@ -58,8 +58,8 @@ struct dump_task {
 	struct dump_task *parent; /* borrowed; NULL: the root */
 	enum dump_task_state state;
 	int stop_signal;
-	int proc; /* open /proc/PID */
-	int pidfd;
+	int proc;  /* open /proc/PID; -EBADF except while the task is dumped */
+	int pidfd; /* the same */
 	struct proc_stat stat;
 	struct proc_status status;
 	struct proc_maps maps;
@@ -149,6 +149,8 @@ int dump_pagemap_create(struct dump *dump, struct pagemap_writer *writer, enum i
 int dump_tree_collect(struct dump *dump, struct error *err);
 int dump_tree_write(struct dump *dump, struct error *err);
 void dump_tree_done(struct dump *dump);
+int dump_task_open(struct dump_task *task, struct error *err);
+void dump_task_close(struct dump_task *task);
 /* The task with that pid in our namespace, or NULL. */
 struct dump_task *dump_task_find(struct dump *dump, pid_t host_pid);
 

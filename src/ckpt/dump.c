@@ -110,15 +110,17 @@ static int dump_task(struct dump *dump, struct dump_task *task, struct error *er
 		{ "core", dump_core_write, NULL },
 	};
 	MmEntry mm = MM_ENTRY__INIT;
-	int r = 0;
+	int r;
 
 	if (task->state == DUMP_TASK_DEAD)
 		return dump_core_write(dump, task, err);
+	r = dump_task_open(task, err);
 	for (size_t i = 0; i < ARRAY_SIZE(steps) && r == 0; i++) {
 		log_debug("task %d: %s", task->host_pid, steps[i].what);
 		r = steps[i].run ? steps[i].run(dump, task, err)
 				 : steps[i].run_mm(dump, task, &mm, err);
 	}
+	dump_task_close(task);
 	return r;
 }
 

@@ -66,11 +66,17 @@ static Fstype fstype_of(const struct mountinfo *mount, bool *ret_empty)
 	return FSTYPE__UNSUPPORTED;
 }
 
-/* The table and the root of a task, by its open /proc folder. */
-static int look(struct dump *dump, int proc, struct error *err)
+/* The table and the root of the root task. */
+static int look(struct dump *dump, struct error *err)
 {
+	cleanup_fd int proc = -EBADF;
+	char path[32];
 	int r;
 
+	(void)snprintf(path, sizeof(path), "/proc/%d", dump->opts->pid); /* always fits */
+	proc = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (proc < 0)
+		return err_sys(err, "open '%s'", path);
 	r = mountinfo_read_at(proc, "mountinfo", &dump->mounts, err);
 	if (r < 0)
 		return err_wrap(err, r, "task %d", dump->opts->pid);
@@ -85,7 +91,7 @@ static int look(struct dump *dump, int proc, struct error *err)
 int mnt_collect(struct dump *dump, struct error *err)
 {
 	mnt_done(dump); /* what was seen before the freeze is old */
-	return look(dump, dump->tasks[0].proc, err);
+	return look(dump, err);
 }
 
 int dump_open_path(const struct dump *dump, const char *path, int flags, struct error *err)
@@ -343,17 +349,11 @@ static bool is_tmpfs(const struct mountinfo *mount)
 
 int mnt_prepare(struct dump *dump, struct error *err)
 {
-	cleanup_fd int proc = -EBADF;
-	char path[32];
 	int r;
 
 	if (!dump->ns[DUMP_NS_MNT].other)
 		return 0;
-	(void)snprintf(path, sizeof(path), "/proc/%d", dump->opts->pid); /* always fits */
-	proc = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (proc < 0)
-		return err_sys(err, "open '%s'", path);
-	r = look(dump, proc, err);
+	r = look(dump, err);
 	for (size_t i = 0; i < dump->mounts.n && r == 0; i++) {
 		const struct mountinfo *mount = &dump->mounts.mounts[i];
 		cleanup_fd int fd = -EBADF;

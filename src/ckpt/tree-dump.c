@@ -15,14 +15,27 @@
 #include "ckpt/dump-priv.h"
 #include "img/pb/pstree.pb-c.h"
 
-static int open_proc(pid_t host_pid, struct error *err)
+/* Only while a task is at hand: a large tree has more tasks than we may have descriptors. */
+int dump_task_open(struct dump_task *task, struct error *err)
 {
 	char path[32];
-	int fd;
 
-	(void)snprintf(path, sizeof(path), "/proc/%d", host_pid); /* always fits */
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 ? err_sys(err, "open '%s'", path) : fd;
+	(void)snprintf(path, sizeof(path), "/proc/%d", task->host_pid); /* always fits */
+	task->proc = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (task->proc < 0)
+		return err_sys(err, "open '%s'", path);
+	task->pidfd = (int)syscall(SYS_pidfd_open, task->host_pid, 0);
+	if (task->pidfd < 0)
+		return err_sys(err, "task %d: open a pidfd", task->host_pid);
+	return 0;
+}
+
+void dump_task_close(struct dump_task *task)
+{
+	cleanup_fd_p(&task->proc);
+	cleanup_fd_p(&task->pidfd);
+	task->proc = -EBADF;
+	task->pidfd = -EBADF;
 }
 
 static int collect_threads(struct dump *dump, struct dump_task *task,
@@ -80,12 +93,6 @@ static int collect_task(struct dump *dump, struct dump_task *task, const struct 
 	task->state = frozen->zombie	    ? DUMP_TASK_DEAD
 		      : frozen->stop_signal ? DUMP_TASK_STOPPED
 					    : DUMP_TASK_ALIVE;
-	task->proc = open_proc(frozen->host_pid, err);
-	if (task->proc < 0)
-		return task->proc;
-	task->pidfd = (int)syscall(SYS_pidfd_open, frozen->host_pid, 0);
-	if (task->pidfd < 0 && task->state != DUMP_TASK_DEAD)
-		return err_sys(err, "task %d: open a pidfd", frozen->host_pid);
 	r = proc_stat_of(frozen->host_pid, &task->stat, err);
 	if (r < 0)
 		return r;
@@ -196,8 +203,7 @@ void dump_tree_done(struct dump *dump)
 	for (size_t i = 0; i < dump->n_tasks; i++) {
 		struct dump_task *task = &dump->tasks[i];
 
-		cleanup_fd_p(&task->proc);
-		cleanup_fd_p(&task->pidfd);
+		dump_task_close(task);
 		proc_status_done(&task->status);
 		proc_maps_done(&task->maps);
 	}
