@@ -2,7 +2,8 @@
  * freeze: how long it takes to stop, ask and release trees of several shapes.
  *	freeze [RUNS]
  * One JSON line per shape: medians, in microseconds. "ask" is an injection of
- * 70 system calls into the first task, begin to end.
+ * 70 system calls into the first thread of the first task, begin to end, and
+ * 4 calls to each further thread of it.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -73,8 +74,9 @@ static pid_t start(const struct shape *shape)
 	_exit(0);
 }
 
-static int ask(pid_t pid, struct error *err)
+static int ask(const struct frozen_task *task, struct error *err)
 {
+	struct remote_call calls[4] = { { .nr = SYS_gettid } };
 	cleanup_remote struct remote remote = REMOTE_INIT;
 	cleanup_area struct area area;
 	struct tape *tape;
@@ -85,7 +87,11 @@ static int ask(pid_t pid, struct error *err)
 	tape = area_add_tape(&area, 1, "ask");
 	for (unsigned int i = 0; i < 70; i++)
 		(void)tape_call(tape, SYS_getppid, TAPE_ARGS(), "%u", i);
-	r = remote_begin(&remote, pid, &area, tape, err);
+	for (unsigned int i = 1; i < 4; i++)
+		calls[i] = calls[0];
+	r = remote_begin(&remote, task->host_pid, &area, tape, err);
+	for (size_t i = 1; r == 0 && i < task->n_threads; i++)
+		r = remote_ask_thread(&remote, task->threads[i].host_tid, calls, 4, err);
 	if (r == 0)
 		r = remote_end(&remote, err);
 	return r;
@@ -125,7 +131,7 @@ static int measure(const struct shape *shape, unsigned int runs)
 		if (freeze_begin(&f, pid, 0, &err) < 0)
 			break;
 		t1 = clock_mono_ns();
-		if (ask(pid, &err) < 0)
+		if (ask(&f.tasks[0], &err) < 0)
 			break;
 		t2 = clock_mono_ns();
 		if (freeze_thaw(&f, &err) < 0)

@@ -30,198 +30,28 @@
 #include "trace/area.h"
 #include "trace/freeze-priv.h"
 #include "trace/regs.h"
+#include "trace/remote-priv.h"
 #include "trace/slot.h"
 #include "trace/stub.h"
 #include "trace/tape.h"
 
-#define STOP_TIMEOUT_NS (10 * NS_PER_SEC)
-#define SPIN_NS (500 * NS_PER_US)
-
 /* DF, TF, AC, NT, RF: what the player must not inherit. */
 #define EFLAGS_UNFIT UINT64_C(0x54500)
 
-enum stop_kind {
-	STOP_OURS,    /* the signal the thread calls us with */
-	STOP_SYSCALL, /* entry or exit of a system call */
-	STOP_TRAP,    /* PTRACE_EVENT_STOP */
-};
-
-static uint64_t bit_of(int signal)
-{
-	return signal ? UINT64_C(1) << (signal - 1) : 0;
-}
-
-/* Waits for the next stop, whose code is left in place (freeze-stop.c says why). */
-static int wait_stop(struct remote *remote, int *ret_status, struct error *err)
-{
-	uint64_t began = clock_mono_ns();
-
-	for (;;) {
-		siginfo_t si = { 0 };
-		uint64_t waited;
-
-		if (waitid(P_PID, (id_t)remote->host_tid, &si,
-			   WEXITED | WSTOPPED | WNOHANG | WNOWAIT | __WALL) < 0 &&
-		    errno != EINTR)
-			return err_set(err, -ESRCH, "thread %d has gone", (int)remote->host_tid);
-		if (si.si_pid && si.si_code != CLD_TRAPPED && si.si_code != CLD_STOPPED)
-			return err_set(err, -ESRCH, "thread %d has died", (int)remote->host_tid);
-		if (si.si_pid) {
-			remote->n_stops++;
-			*ret_status = si.si_status;
-			return 0;
-		}
-		waited = clock_mono_ns() - began;
-		if (waited > STOP_TIMEOUT_NS)
-			return err_set(err, -ETIMEDOUT, "thread %d does not come back",
-				       (int)remote->host_tid);
-		if (waited < SPIN_NS)
-			(void)sched_yield();
-		else
-			(void)nanosleep(&(struct timespec){ .tv_nsec = 50000 }, NULL);
-	}
-}
-
-/*
- * The thread stands right behind its call to us. Asked by position and not by
- * siginfo: were a copy from another pending at that moment, ours would have
- * been merged into it.
- */
-static bool is_ours(const struct remote *remote, int signal)
-{
-	struct user_regs_struct regs;
-
-	return remote->signal && signal == remote->signal &&
-	       regs_get(remote->host_tid, &regs, NULL) == 0 && regs.orig_rax == SYS_tgkill &&
-	       (int32_t)regs.rdi == remote->ns_tgid && (int32_t)regs.rsi == remote->ns_tid &&
-	       (int)regs.rdx == remote->signal;
-}
-
-static bool is_fault(int signal)
-{
-	return signal == SIGSEGV || signal == SIGBUS || signal == SIGILL || signal == SIGFPE ||
-	       signal == SIGSYS || signal == SIGTRAP;
-}
-
-/*
- * Resumes until something of interest happens. Stop signals (which can't be
- * blocked) are let through, their stops passed over: what they mean for the
- * task shows when it is let go. Of the one signal that is not blocked, which the
- * task ignores, copies sent by others are dropped, as the task would have.
- */
-static int resume(struct remote *remote, enum __ptrace_request how, enum stop_kind *ret_kind,
-		  struct error *err)
-{
-	int pass = 0;
-
-	for (;;) {
-		int status = 0;
-		int signal;
-		int r;
-
-		if (ptrace(how, remote->host_tid, NULL, (long)pass) < 0)
-			return err_sys(err, "thread %d: resume", (int)remote->host_tid);
-		r = wait_stop(remote, &status, err);
-		if (r < 0)
-			return r;
-		pass = 0;
-		signal = status & 0x7f;
-		if (status >> 8 == PTRACE_EVENT_STOP) {
-			*ret_kind = STOP_TRAP;
-			return 0;
-		}
-		if (status >> 8)
-			continue;
-		if (status & 0x80) {
-			*ret_kind = STOP_SYSCALL;
-			return 0;
-		}
-		if (is_ours(remote, signal)) {
-			*ret_kind = STOP_OURS;
-			return 0;
-		}
-		if (is_fault(signal))
-			return err_set(err, -EFAULT, "thread %d got signal %d (%s) in our code",
-				       (int)remote->host_tid, signal, sigabbrev_np(signal));
-		if (signal != remote->signal)
-			pass = signal;
-	}
-}
-
-static int resume_to_syscall(struct remote *remote, struct error *err)
-{
-	enum stop_kind kind = STOP_TRAP;
-
-	while (kind != STOP_SYSCALL) {
-		int r = resume(remote, PTRACE_SYSCALL, &kind, err);
-
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-/* The thread has come to its call: by signal, or watched from call to call. */
-static int resume_to_ping(struct remote *remote, struct error *err)
-{
-	enum stop_kind kind = STOP_TRAP;
-	struct user_regs_struct regs;
-	int r;
-
-	if (remote->signal) {
-		while (kind != STOP_OURS) {
-			r = resume(remote, PTRACE_CONT, &kind, err);
-			if (r < 0)
-				return r;
-		}
-		return 0;
-	}
-	for (;;) {
-		r = resume_to_syscall(remote, err); /* entry */
-		if (r == 0)
-			r = regs_get(remote->host_tid, &regs, err);
-		if (r == 0)
-			r = resume_to_syscall(remote, err); /* exit */
-		if (r < 0)
-			return r;
-		if (regs.orig_rax == SYS_tgkill && (int32_t)regs.rdi == remote->ns_tgid &&
-		    (int32_t)regs.rsi == remote->ns_tid && regs.rdx == 0)
-			return 0;
-	}
-}
-
-/* From any stop to a PTRACE_EVENT_STOP, with no instruction in between. */
-static int to_trap(struct remote *remote, struct error *err)
-{
-	enum stop_kind kind = STOP_OURS;
-
-	if (ptrace(PTRACE_INTERRUPT, remote->host_tid, NULL, NULL) < 0)
-		return err_sys(err, "thread %d: interrupt", (int)remote->host_tid);
-	while (kind != STOP_TRAP) {
-		int r = resume(remote, PTRACE_CONT, &kind, err);
-
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-/* A signal that nothing in the target sees: ignored by default or explicitly, not blocked (else
- * it might wait for it), and none of it pending. */
-static int choose_signal(const struct proc_status *status)
+/* A signal that nothing in the target sees: ignored by default or explicitly, and not blocked (else
+ * it might wait for it). */
+int remote_choose_signal(uint64_t taken)
 {
 	static const int candidates[] = { SIGURG, SIGWINCH, SIGCHLD };
-	uint64_t taken = status->sig_caught | status->sig_blocked | status->sig_pending |
-			 status->sig_shared_pending;
 
 	for (size_t i = 0; i < ARRAY_SIZE(candidates); i++) {
-		if (!(taken & bit_of(candidates[i])))
+		if (!(taken & remote_bit_of(candidates[i])))
 			return candidates[i];
 	}
 	return 0;
 }
 
-static int check_dispatch(pid_t host_tid, struct error *err)
+int remote_check_dispatch(pid_t host_tid, struct error *err)
 {
 #ifdef PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG
 	struct {
@@ -243,7 +73,7 @@ static int check_dispatch(pid_t host_tid, struct error *err)
 	return 0;
 }
 
-static int suspend_seccomp(struct remote *remote, struct error *err)
+int remote_suspend_seccomp(struct remote *remote, struct error *err)
 {
 	if (ptrace(PTRACE_SETOPTIONS, remote->host_tid, NULL,
 		   FREEZE_PTRACE_OPTIONS | PTRACE_O_SUSPEND_SECCOMP) < 0) {
@@ -267,7 +97,8 @@ static int read_status(struct remote *remote, struct error *err)
 		return r;
 	remote->ns_tgid = proc_ids_inner(&status.ns_tgid);
 	remote->ns_tid = proc_ids_inner(&status.ns_pid);
-	remote->signal = choose_signal(&status);
+	remote->sig_caught = status.sig_caught;
+	remote->signal = remote_choose_signal(status.sig_caught | status.sig_blocked);
 	proc_status_done(&status);
 	if (status.shadow_stack)
 		return err_set(err, -EOPNOTSUPP, "thread %d has a shadow stack",
@@ -275,14 +106,14 @@ static int read_status(struct remote *remote, struct error *err)
 	if (status.seccomp == 1)
 		return err_set(err, -EOPNOTSUPP, "thread %d is in seccomp's strict mode",
 			       (int)remote->host_tid);
-	r = check_dispatch(remote->host_tid, err);
+	r = remote_check_dispatch(remote->host_tid, err);
 	if (r == 0 && status.seccomp)
-		r = suspend_seccomp(remote, err);
+		r = remote_suspend_seccomp(remote, err);
 	return r;
 }
 
 /* Into the code of the target; all lengths are multiples of 8. */
-static int poke(struct remote *remote, struct raddr to, const void *from, size_t len,
+int remote_poke(struct remote *remote, struct raddr to, const void *from, size_t len,
 		struct error *err)
 {
 	int r = rmem_poke(remote->mem_fd, to, from, len, err);
@@ -321,7 +152,7 @@ static int plant(struct remote *remote, struct error *err)
 
 	i = slot_choose(&room, &slot.head.sequence);
 	remote->slot = raddr_add(slot_stub(&room, i), -sizeof(slot.head));
-	r = poke(remote, remote->slot, &slot, sizeof(slot), err);
+	r = remote_poke(remote, remote->slot, &slot, sizeof(slot), err);
 	if (r < 0)
 		return err_wrap(err, r, "task %d: plant the way home in its vDSO",
 				(int)remote->host_tid);
@@ -348,11 +179,11 @@ static int map_area(struct remote *remote, struct error *err)
 	regs.r9 = 0;
 	r = regs_set(remote->host_tid, &regs, err);
 	if (r == 0)
-		r = regs_set_sigmask(remote->host_tid, ~bit_of(remote->signal), err);
+		r = regs_set_sigmask(remote->host_tid, ~remote_bit_of(remote->signal), err);
 	if (r == 0)
-		r = resume_to_syscall(remote, err);
+		r = remote_to_syscall(remote, err);
 	if (r == 0)
-		r = resume_to_syscall(remote, err);
+		r = remote_to_syscall(remote, err);
 	if (r == 0)
 		r = regs_get(remote->host_tid, &regs, err);
 	if (r < 0)
@@ -365,13 +196,14 @@ static int map_area(struct remote *remote, struct error *err)
 		return r;
 	}
 	remote->area = raddr_of(regs.rax);
-	r = poke(remote, raddr_of(remote->area_imm), &remote->area.v, sizeof(remote->area.v), err);
+	r = remote_poke(remote, raddr_of(remote->area_imm), &remote->area.v, sizeof(remote->area.v),
+			err);
 	if (r == 0)
-		r = poke(remote, raddr_add(remote->slot, offsetof(struct slot_head, area)),
-			 &remote->area.v, sizeof(remote->area.v), err);
+		r = remote_poke(remote, raddr_add(remote->slot, offsetof(struct slot_head, area)),
+				&remote->area.v, sizeof(remote->area.v), err);
 	if (r < 0) {
 		/* Behind its system call the stub needs no constant. */
-		(void)resume_to_ping(remote, NULL);
+		(void)remote_to_call(remote, NULL);
 		return r;
 	}
 	remote->state = REMOTE_MAPPED;
@@ -400,7 +232,7 @@ static int play(struct remote *remote, const struct area *area, const struct tap
 	regs.orig_rax = (unsigned long long)-1;
 	r = regs_set(remote->host_tid, &regs, err);
 	if (r == 0)
-		r = resume_to_ping(remote, err);
+		r = remote_to_call(remote, err);
 	if (r < 0)
 		return r;
 	remote->state = REMOTE_PLAYED;
@@ -491,15 +323,15 @@ static int check_unmapped(const struct remote *remote, struct error *err)
 }
 
 /* The word with the magic last: while it stands, the rest is known to be ours. */
-static int clear_slot(struct remote *remote, struct error *err)
+static int clear_slot(struct remote *remote, struct raddr slot, struct error *err)
 {
 	static const uint64_t zero[SLOT_LEN / sizeof(uint64_t)];
 	int r;
 
-	r = poke(remote, raddr_add(remote->slot, sizeof(zero[0])), zero,
-		 sizeof(zero) - sizeof(zero[0]), err);
+	r = remote_poke(remote, raddr_add(slot, sizeof(zero[0])), zero,
+			sizeof(zero) - sizeof(zero[0]), err);
 	if (r == 0)
-		r = poke(remote, remote->slot, zero, sizeof(zero[0]), err);
+		r = remote_poke(remote, slot, zero, sizeof(zero[0]), err);
 	return r;
 }
 
@@ -512,9 +344,11 @@ static int put_back(struct remote *remote, struct error *err)
 	if (r == 0)
 		r = regs_set(remote->host_tid, &remote->regs, err);
 	if (r == 0)
-		r = clear_slot(remote, err);
+		r = clear_slot(remote, remote->slot, err);
+	if (r == 0 && remote->thread_slot.v)
+		r = clear_slot(remote, remote->thread_slot, err);
 	if (r == 0)
-		r = to_trap(remote, err);
+		r = remote_to_trap(remote, err);
 	return r;
 }
 
@@ -528,7 +362,7 @@ static int leave(struct remote *remote, struct error *err)
 	regs.orig_rax = (unsigned long long)-1;
 	r = regs_set(remote->host_tid, &regs, err);
 	if (r == 0)
-		r = resume_to_ping(remote, err);
+		r = remote_to_call(remote, err);
 	if (r == 0)
 		r = check_unmapped(remote, err);
 	return r;

@@ -26,11 +26,12 @@
 
 #include "pie/abi.h"
 #include "trace/remote-mem.h"
+#include "trace/stub.h"
+#include "trace/tape.h"
 #include <errno.h>
 
 struct area;
 struct error;
-struct tape;
 
 enum remote_state {
 	REMOTE_NONE,	/* nothing of ours is in the target */
@@ -47,10 +48,14 @@ struct remote {
 	uint64_t sigmask;	      /* as it was */
 	int32_t ns_tgid;	      /* as the target itself would say */
 	int32_t ns_tid;
-	int signal;	   /* that it calls us with; 0: watched by system call stops */
-	struct raddr area; /* in the target */
+	uint64_t sig_caught; /* signals that the process handles */
+	int signal;	     /* that it calls us with; 0: watched by system call stops */
+	struct raddr area;   /* in the target */
 	uint64_t area_size;
 	struct raddr slot; /* in the padding of the vDSO: head and stub */
+	/* Slot for further threads, and its number in the row; not there yet: 0. */
+	struct raddr thread_slot;
+	uint32_t thread_sequence;
 	/* Addresses in the stub: its system call, its way home, its constant. */
 	uint64_t map;
 	uint64_t leave;
@@ -73,6 +78,29 @@ struct remote {
  */
 int remote_begin(struct remote *remote, pid_t host_tid, struct area *area, struct tape *tape,
 		 struct error *err);
+
+/* A question to a thread: a system call of up to three arguments, which may be numbers and
+ * addresses in the area (tape_imm, tape_at). */
+struct remote_call {
+	uint32_t nr;
+	struct tape_arg args[3];
+	int64_t result;
+};
+
+#define REMOTE_CALLS_MAX STUB_CALLS_MAX
+
+/*
+ * Between begin and end of one thread of a process, others of it can be asked a
+ * few things each, far cheaper than by a tape of their own: one ptrace stop. The
+ * thread comes back stopped with the registers it had, in whatever kind of stop.
+ * What the calls have put into the area is there to be read (remote_read).
+ */
+int remote_ask_thread(struct remote *remote, pid_t host_tid, struct remote_call *calls, size_t n,
+		      struct error *err);
+
+/* Bytes of the area as they are now in the target. */
+int remote_read(const struct remote *remote, uint64_t offset, void *to, size_t len,
+		struct error *err);
 
 /* The thread is as it was before remote_begin, in a PTRACE_EVENT_STOP. */
 int remote_end(struct remote *remote, struct error *err);

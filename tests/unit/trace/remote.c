@@ -354,6 +354,97 @@ static void every_thread_can_be_asked(void **state UNUSED)
 	victim_end(&v);
 }
 
+/* The cheap way, for what further threads have to be asked. */
+static int ask_others(struct freeze *f, struct remote *remote, uint64_t stack_at)
+{
+	for (size_t i = 1; i < f->tasks[0].n_threads; i++) {
+		pid_t tid = f->tasks[0].threads[i].host_tid;
+		struct remote_call calls[] = {
+			{ .nr = SYS_gettid },
+			{ .nr = SYS_sigaltstack, .args = { tape_imm(0), tape_at(stack_at) } },
+			{ .nr = SYS_prctl, .args = { tape_imm(PR_GET_SECUREBITS) } },
+			{ .nr = SYS_close, .args = { tape_imm(54321) } },
+		};
+		stack_t stack = { .ss_sp = NULL };
+
+		if (remote_ask_thread(remote, tid, calls, 4, NULL) < 0 ||
+		    remote_read(remote, stack_at, &stack, sizeof(stack), NULL) < 0 ||
+		    calls[0].result != tid || calls[1].result != 0 || calls[2].result != 0 ||
+		    calls[3].result != -EBADF || stack.ss_flags != SS_DISABLE)
+			return -EINVAL;
+	}
+	return 0;
+}
+
+static int ask_all_threads(pid_t pid, struct error *err)
+{
+	cleanup_freeze struct freeze f = FREEZE_INIT;
+	cleanup_remote struct remote remote = REMOTE_INIT;
+	cleanup_area struct area area;
+	uint64_t stack_at;
+	struct tape *t;
+	int r;
+
+	if (area_init(&area, err) < 0)
+		return -ENOMEM;
+	t = area_add_tape(&area, 1, "who");
+	(void)tape_call(t, SYS_gettid, TAPE_ARGS(), "tid");
+	stack_at = area_alloc(&area, sizeof(stack_t), 8);
+	r = freeze_begin(&f, pid, 0, err);
+	if (r == 0)
+		r = remote_begin(&remote, pid, &area, t, err);
+	if (r == 0)
+		r = ask_others(&f, &remote, stack_at);
+	if (r == 0)
+		r = remote_end(&remote, err);
+	if (r == 0)
+		r = freeze_thaw(&f, err);
+	return r;
+}
+
+static void further_threads_are_asked_in_one_stop_each(void **state UNUSED)
+{
+	static const struct victim_kind kind = { "threads", run_threads, 0 };
+	struct error err = ERROR_INIT;
+	struct slot_room room;
+	struct victim v;
+	int status = 0;
+	char *before;
+
+	victim_start(&v, &kind);
+	victim_expect_progress(&v);
+	while (proc_count_threads(v.pid) != 5)
+		(void)sched_yield();
+	before = maps_of(v.pid);
+	for (unsigned int round = 0; round < 50; round++) {
+		if (ask_all_threads(v.pid, &err) < 0)
+			fail_msg("%s", err.text);
+		victim_expect_progress(&v);
+	}
+	wait_until_maps_are(v.pid, before);
+	assert_int_equal(slot_look(v.pid, &room, NULL), 0);
+	assert_false(room.dirty);
+	for (unsigned int round = 0; round < 200; round++) {
+		pid_t tracer = fork();
+
+		assert_true(tracer >= 0);
+		if (tracer == 0) {
+			(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+			while (ask_all_threads(v.pid, NULL) == 0)
+				;
+			_exit(1);
+		}
+		spin_us((uint64_t)random() % 2500);
+		assert_int_equal(kill(tracer, SIGKILL), 0);
+		assert_int_equal(waitpid(tracer, &status, 0), tracer);
+		assert_true(WIFSIGNALED(status));
+		victim_expect_progress(&v);
+		wait_until_maps_are(v.pid, before);
+	}
+	free(before);
+	victim_end(&v);
+}
+
 /* May do no more than the loop of run_filtered needs. */
 static void run_filtered(struct victim_shared *shared)
 {
@@ -507,6 +598,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(victims_notice_nothing),
 		cmocka_unit_test(every_thread_can_be_asked),
+		cmocka_unit_test(further_threads_are_asked_in_one_stop_each),
 		cmocka_unit_test(a_filtered_task_can_be_asked),
 		cmocka_unit_test(a_tape_that_fails_is_told_and_undone),
 		cmocka_unit_test(a_crash_in_our_code_is_survived),

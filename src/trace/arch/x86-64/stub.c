@@ -64,10 +64,61 @@ static void fix_rel32(struct code *code, size_t rel, size_t target)
 
 static void put_ping(struct code *code, const struct stub_spec *spec)
 {
-	put_mov32(code, RDI, (uint32_t)spec->ns_tgid);
-	put_mov32(code, RSI, (uint32_t)spec->ns_tid);
+	if (spec->ns_tid) {
+		put_mov32(code, RDI, (uint32_t)spec->ns_tgid);
+		put_mov32(code, RSI, (uint32_t)spec->ns_tid);
+	} else {
+		put_syscall(code, SYS_getpid);
+		PUT(code, 0x89, 0xc7); /* mov edi, eax */
+		put_syscall(code, SYS_gettid);
+		PUT(code, 0x89, 0xc6); /* mov esi, eax */
+	}
 	put_mov32(code, RDX, (uint32_t)spec->signal);
 	put_syscall(code, SYS_tgkill);
+}
+
+/* Which no system call changes. */
+static const enum reg result_regs[STUB_CALLS_MAX] = { R12, R13, R14, R15 };
+
+static void put_calls(struct code *code, const struct stub_spec *spec)
+{
+	static const enum reg arg_regs[] = { RDI, RSI, RDX };
+
+	assert(spec->n_calls <= STUB_CALLS_MAX);
+	for (size_t i = 0; i < spec->n_calls; i++) {
+		for (size_t j = 0; j < 3; j++) {
+			if (spec->calls[i].args[j] > UINT32_MAX)
+				(void)put_mov64(code, arg_regs[j], spec->calls[i].args[j]);
+			else
+				put_mov32(code, arg_regs[j], (uint32_t)spec->calls[i].args[j]);
+		}
+		put_syscall(code, spec->calls[i].nr);
+		/* mov result, rax */
+		PUT(code, 0x49, 0x89, (uint8_t)(0xc0 | (result_regs[i] & 7)));
+	}
+}
+
+int64_t stub_result(const struct user_regs_struct *regs, size_t i)
+{
+	const unsigned long long results[STUB_CALLS_MAX] = { regs->r12, regs->r13, regs->r14,
+							     regs->r15 };
+
+	assert(i < STUB_CALLS_MAX);
+	return (int64_t)results[i];
+}
+
+static void put_unmap(struct code *code, const struct stub_spec *spec, struct stub_layout *layout)
+{
+	layout->map = code->len;
+	if (spec->with_map)
+		PUT(code, 0x0f, 0x05, /* syscall */
+		    0x48, 0x89, 0xc7, /* mov rdi, rax: a failed mmap's errno is no address, and
+				       * the munmap of it does nothing */
+		    0xeb, 0x0a);      /* jmp over the next */
+	layout->leave = code->len;
+	layout->area_imm = put_mov64(code, RDI, spec->area); /* 10 bytes */
+	(void)put_mov64(code, RSI, spec->area_size);
+	put_syscall(code, SYS_munmap);
 }
 
 /* Returns where the offset of the mask has to be put in. */
@@ -111,15 +162,9 @@ void stub_emit(const struct stub_spec *spec, uint8_t *out, struct stub_layout *r
 	size_t mask_rel = 0;
 	size_t rip_rel;
 
-	if (spec->with_map)
-		PUT(&code, 0x0f, 0x05, /* syscall */
-		    0x48, 0x89, 0xc7,  /* mov rdi, rax: a failed mmap's errno is no address,
-					* and the munmap of it does nothing */
-		    0xeb, 0x0a);       /* jmp over the next */
-	layout.leave = code.len;
-	layout.area_imm = put_mov64(&code, RDI, spec->area); /* 10 bytes */
-	(void)put_mov64(&code, RSI, spec->area_size);
-	put_syscall(&code, SYS_munmap);
+	put_calls(&code, spec);
+	if (spec->area_size)
+		put_unmap(&code, spec, &layout);
 	(void)put_mov64(&code, RSP, spec->regs->rsp);
 	if (spec->with_ping)
 		put_ping(&code, spec);

@@ -1,0 +1,186 @@
+/*
+ * remote-run: letting a thread run until something of interest happens.
+ */
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "trace/freeze-priv.h"
+#include "trace/regs.h"
+#include "trace/remote-priv.h"
+#include "trace/slot.h"
+
+#define STOP_TIMEOUT_NS (10 * NS_PER_SEC)
+#define SPIN_NS (500 * NS_PER_US)
+
+enum stop_kind {
+	STOP_OURS,    /* the signal the thread calls us with */
+	STOP_SYSCALL, /* entry or exit of a system call */
+	STOP_TRAP,    /* PTRACE_EVENT_STOP */
+};
+
+/* Waits for the next stop, whose code is left in place (freeze-stop.c says why). */
+static int wait_stop(struct remote *remote, int *ret_status, struct error *err)
+{
+	uint64_t began = clock_mono_ns();
+
+	for (;;) {
+		siginfo_t si = { 0 };
+		uint64_t waited;
+
+		if (waitid(P_PID, (id_t)remote->host_tid, &si,
+			   WEXITED | WSTOPPED | WNOHANG | WNOWAIT | __WALL) < 0 &&
+		    errno != EINTR)
+			return err_set(err, -ESRCH, "thread %d has gone", (int)remote->host_tid);
+		if (si.si_pid && si.si_code != CLD_TRAPPED && si.si_code != CLD_STOPPED)
+			return err_set(err, -ESRCH, "thread %d has died", (int)remote->host_tid);
+		if (si.si_pid) {
+			remote->n_stops++;
+			*ret_status = si.si_status;
+			return 0;
+		}
+		waited = clock_mono_ns() - began;
+		if (waited > STOP_TIMEOUT_NS)
+			return err_set(err, -ETIMEDOUT, "thread %d does not come back",
+				       (int)remote->host_tid);
+		if (waited < SPIN_NS)
+			(void)sched_yield();
+		else
+			(void)nanosleep(&(struct timespec){ .tv_nsec = 50000 }, NULL);
+	}
+}
+
+/*
+ * The thread stands right behind its call to us. Asked by position and not by
+ * siginfo: were a copy from another pending at that moment, ours would have
+ * been merged into it.
+ */
+static bool is_at_call(const struct remote *remote, const struct user_regs_struct *regs)
+{
+	return regs->orig_rax == SYS_tgkill && (int)regs->rdx == remote->signal &&
+	       (regs->rip - remote->slot.v < SLOT_LEN ||
+		(remote->area.v && regs->rip - remote->area.v < remote->area_size));
+}
+
+static bool is_ours(const struct remote *remote, int signal)
+{
+	struct user_regs_struct regs;
+
+	return remote->signal && signal == remote->signal &&
+	       regs_get(remote->host_tid, &regs, NULL) == 0 && is_at_call(remote, &regs);
+}
+
+static bool is_fault(int signal)
+{
+	return signal == SIGSEGV || signal == SIGBUS || signal == SIGILL || signal == SIGFPE ||
+	       signal == SIGSYS || signal == SIGTRAP;
+}
+
+/*
+ * Resumes until something of interest happens. Stop signals (which can't be
+ * blocked) are let through, their stops passed over: what they mean for the
+ * task shows when it is let go. Of the one signal that is not blocked, which the
+ * task ignores, copies sent by others are dropped, as the task would have.
+ */
+static int resume(struct remote *remote, enum __ptrace_request how, enum stop_kind *ret_kind,
+		  struct error *err)
+{
+	int pass = 0;
+
+	for (;;) {
+		int status = 0;
+		int signal;
+		int r;
+
+		if (ptrace(how, remote->host_tid, NULL, (long)pass) < 0)
+			return err_sys(err, "thread %d: resume", (int)remote->host_tid);
+		r = wait_stop(remote, &status, err);
+		if (r < 0)
+			return r;
+		pass = 0;
+		signal = status & 0x7f;
+		if (status >> 8 == PTRACE_EVENT_STOP) {
+			*ret_kind = STOP_TRAP;
+			return 0;
+		}
+		if (status >> 8)
+			continue;
+		if (status & 0x80) {
+			*ret_kind = STOP_SYSCALL;
+			return 0;
+		}
+		if (is_ours(remote, signal)) {
+			*ret_kind = STOP_OURS;
+			return 0;
+		}
+		if (is_fault(signal))
+			return err_set(err, -EFAULT, "thread %d got signal %d (%s) in our code",
+				       (int)remote->host_tid, signal, sigabbrev_np(signal));
+		if (signal != remote->signal)
+			pass = signal;
+	}
+}
+
+int remote_to_syscall(struct remote *remote, struct error *err)
+{
+	enum stop_kind kind = STOP_TRAP;
+
+	while (kind != STOP_SYSCALL) {
+		int r = resume(remote, PTRACE_SYSCALL, &kind, err);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* The thread has come to its call: by signal, or watched from call to call. */
+int remote_to_call(struct remote *remote, struct error *err)
+{
+	enum stop_kind kind = STOP_TRAP;
+	struct user_regs_struct regs;
+	int r;
+
+	if (remote->signal) {
+		while (kind != STOP_OURS) {
+			r = resume(remote, PTRACE_CONT, &kind, err);
+			if (r < 0)
+				return r;
+		}
+		return 0;
+	}
+	for (;;) {
+		r = remote_to_syscall(remote, err); /* entry */
+		if (r == 0)
+			r = regs_get(remote->host_tid, &regs, err);
+		if (r == 0)
+			r = remote_to_syscall(remote, err); /* exit */
+		if (r < 0)
+			return r;
+		if (is_at_call(remote, &regs))
+			return 0;
+	}
+}
+
+/* From any stop to a PTRACE_EVENT_STOP, with no instruction in between. */
+int remote_to_trap(struct remote *remote, struct error *err)
+{
+	enum stop_kind kind = STOP_OURS;
+
+	if (ptrace(PTRACE_INTERRUPT, remote->host_tid, NULL, NULL) < 0)
+		return err_sys(err, "thread %d: interrupt", (int)remote->host_tid);
+	while (kind != STOP_TRAP) {
+		int r = resume(remote, PTRACE_CONT, &kind, err);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
