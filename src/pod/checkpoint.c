@@ -355,8 +355,7 @@ int checkpoint_restore(struct pod *pod, struct held *held, const struct restore_
 		r = check_restore(&held->c, &p, err);
 	if (r < 0)
 		return r;
-	held->c.state.needs_cleanup = true; /* whatever of the following is reached */
-	r = held_save(pod, held, err);
+	r = lifecycle_note_begin(pod, held, err);
 	if (r == 0)
 		r = build(pod, held, &p, o, ret, err);
 	if (r < 0) {

@@ -306,11 +306,13 @@ static int start_conmon(const struct pod *pod, const struct container *c,
 	spawn.err = p->words;
 	spawn.fds = fds;
 	spawn.n_fds = s->exec_attach ? 3 : 2;
-	spawn.outlives = true;
 	r = spawn_start(&spawn, &pid, err);
 	if (r < 0)
 		return r;
-	/* It forks and this first process ends at once. */
+	/*
+	 * It forks and this first process ends at once. Until then it dies with us: what
+	 * is left of an interrupted start is a daemon that /proc shows as conmon.
+	 */
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return err_sys(err, "wait for conmon");

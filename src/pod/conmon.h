@@ -68,5 +68,12 @@ int conmon_run(const struct pod *pod, const struct container *c, const struct co
 int conmon_go(struct conmon *conmon, const struct container *c, struct error *err);
 int conmon_hear_exit(struct conmon *conmon, int *ret_code, struct error *err);
 
+/*
+ * Ends what a start of ours that was killed left at work: conmon and runtime
+ * processes that have the container's id among their words. Only for a
+ * container that is not recorded as living. Waits until they are gone.
+ */
+int conmon_end_orphans(const struct pod *pod, const struct container *c, struct error *err);
+
 void conmon_done(struct conmon *conmon);
 #define cleanup_conmon __attribute__((cleanup(conmon_done)))

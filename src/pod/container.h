@@ -35,9 +35,10 @@ struct process {
 
 struct container_state {
 	enum status status;
-	struct process init;   /* the container's first process */
-	struct process conmon; /* who waits for it */
-	uint64_t started_ns;   /* 0: never */
+	struct process init; /* the container's first process */
+	/* Who waits for it. While it is not alive: who is about to start it. */
+	struct process conmon;
+	uint64_t started_ns; /* 0: never */
 	uint64_t finished_ns;
 	int exit_code;
 	bool mounted;	    /* `mount` asked for the root, beside what running needs */

@@ -38,6 +38,17 @@ int lifecycle_exit_command(const struct pod *pod, const struct container *c, str
 	return strv_ok(words) ? 0 : err_oom(err);
 }
 
+int lifecycle_note_begin(struct pod *pod, struct held *held, struct error *err)
+{
+	struct container_state *s = &held->c.state;
+	int r;
+
+	(void)process_look(getpid(), &s->conmon); /* can't fail: it is us */
+	s->needs_cleanup = true;
+	r = state_set_string(&s->boot_id, pod->boot_id, err);
+	return r < 0 ? r : held_save(pod, held, err);
+}
+
 int lifecycle_note_processes(const struct pod *pod, struct container *c, int conmon_pid,
 			     int init_pid, struct error *err)
 {
@@ -110,9 +121,8 @@ int lifecycle_init(struct pod *pod, struct held *held, struct error *err)
 			       "improper",
 			       c->id);
 	r = forget_checkpoint(&c->state, err);
-	c->state.needs_cleanup = true; /* whatever of the following is reached */
 	if (r == 0)
-		r = held_save(pod, held, err);
+		r = lifecycle_note_begin(pod, held, err);
 	if (r == 0)
 		r = init_steps(pod, held, err);
 	if (r < 0) {

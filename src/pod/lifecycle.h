@@ -60,6 +60,9 @@ int lifecycle_unpause(struct pod *pod, struct held *held, struct error *err);
 int lifecycle_exit_command(const struct pod *pod, const struct container *c, struct strv *words,
 			   struct error *err);
 
+/* Before conmon is started: whatever becomes of us, what it began is found and ended. */
+int lifecycle_note_begin(struct pod *pod, struct held *held, struct error *err);
+
 /* conmon and the container's process are written down as living ones. */
 int lifecycle_note_processes(const struct pod *pod, struct container *c, int conmon_pid,
 			     int init_pid, struct error *err);

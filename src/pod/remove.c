@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "pod/conmon.h"
 #include "pod/db.h"
 #include "pod/exit.h"
 #include "pod/held.h"
@@ -54,6 +55,8 @@ int lifecycle_cleanup(struct pod *pod, struct held *held, struct error *err)
 	cleanup_free char *dir = NULL;
 	int r = pod_path(pod, c->id, "", &dir, err);
 
+	if (r == 0 && c->state.conmon.host_pid != 0)
+		r = conmon_end_orphans(pod, c, err);
 	if (r == 0 && runtime_knows(pod, c))
 		r = oci_delete(pod, c, err);
 	if (r == 0 && !c->state.mounted)
@@ -63,6 +66,7 @@ int lifecycle_cleanup(struct pod *pod, struct held *held, struct error *err)
 	if (r < 0)
 		return err_wrap(err, r, "clean up after '%s'", c->name);
 	c->state.needs_cleanup = false;
+	c->state.conmon = (struct process){ 0 };
 	return held_save(pod, held, err);
 }
 
