@@ -1,10 +1,13 @@
 #include <errno.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "base/proc.h"
 #include "cryo/dump.h"
+#include "runtime/cgroup-tasks.h"
 #include "runtime/container.h"
 #include "runtime/destroy.h"
 #include "runtime/images.h"
@@ -30,6 +33,45 @@ static int check_status(const struct container *c, struct error *err)
 	}
 	return err_set(err, -EBUSY, "container not running: '%s' is %s", c->id,
 		       container_status_name(status));
+}
+
+static int by_number(const void *a, const void *b)
+{
+	const pid_t x = *(const pid_t *)a;
+	const pid_t y = *(const pid_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/*
+ * What `exec` brought into the container is nobody's child in there, so it is
+ * not in the tree that is saved, and would die with the init.
+ */
+static int refuse_strays(const struct container *c, struct error *err)
+{
+	cleanup_free pid_t *pids = NULL;
+	size_t n = 0;
+	int r;
+
+	r = cgroup_pids(&c->cgroup, &pids, &n, err);
+	if (r < 0)
+		return r;
+	if (n > 0)
+		qsort(pids, n, sizeof(*pids), by_number);
+	for (size_t i = 0; i < n; i++) {
+		struct proc_stat stat;
+
+		if (pids[i] == c->init.pid || proc_stat_of(pids[i], &stat, NULL) < 0 ||
+		    stat.state == 'Z' || bsearch(&stat.ppid, pids, n, sizeof(*pids), by_number))
+			continue;
+		r = err_set(
+			err, -EOPNOTSUPP,
+			"process %d (%s) was brought into the container by exec: it can't be saved",
+			pids[i], stat.comm);
+		err_hint(err, "wait for its end, or end it");
+		return r;
+	}
+	return 0;
 }
 
 struct dump_context {
@@ -84,6 +126,8 @@ static int checkpoint(const struct container *c, const struct checkpoint_opts *o
 	int r;
 
 	r = check_status(c, err);
+	if (r >= 0)
+		r = refuse_strays(c, err);
 	if (r >= 0)
 		r = images_open(opts, true, &images, err);
 	if (r >= 0)

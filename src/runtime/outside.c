@@ -101,14 +101,14 @@ static void add_dump_host_mounts(struct outside *o, const struct spec *spec,
 	}
 }
 
-/* A mask over a folder is an empty tmpfs, which the checkpoint can hold; over a file it is the
- * host's or the container's null device. */
+/* A mask over a folder is an empty tmpfs, over a file a bind of the container's null device: the
+ * checkpoint can hold both. Only where that is the host's, it lies outside. */
 static void add_dump_masks(struct outside *o, const struct spec_linux *lx, const struct view *view)
 {
 	for (char **p = lx->masked_paths; p && *p; p++) {
 		const struct mountinfo *mount = find_mount(view, *p);
 
-		if (mount && strcmp(mount->root, "/") != 0)
+		if (mount && strcmp(mount->fstype, "devtmpfs") == 0)
 			strv_addf(&o->externals, "mnt[%s]:%s", mount->mountpoint, *p);
 	}
 }

@@ -24,11 +24,15 @@ bundle() {
 	for f in "$@"; do filter+=" | $f"; done
 	mkdir -p "$TEST_DIR/$name"
 	# The container's environment carries the mark by which leftovers are found.
-	jq --arg mark "TEST_DIR=$TEST_DIR" ".process.env += [\$mark] | $filter" \
+	# The groups are this file's own, too: others may run the same tests.
+	jq --arg mark "TEST_DIR=$TEST_DIR" --arg group "$(group_of "$name")" \
+		".process.env += [\$mark] | .linux.cgroupsPath = \$group | $filter" \
 		"$TEST_DIR/template.json" >"$TEST_DIR/$name/config.json"
 }
 
-# sh NAME SCRIPT [JQ-FILTER...]: the same, with a shell script as program.
+group_of() { echo "/${TEST_DIR##*/}/$1"; }
+
+# script_bundle NAME SCRIPT [JQ-FILTER...]: the same, with a shell script as program.
 script_bundle() {
 	local name=$1 script=$2
 	shift 2

@@ -65,12 +65,13 @@ teardown() { containers_end; }
 	create c
 	sleep 1000 3>&- &
 	bystander=$!
-	mkdir /sys/fs/cgroup/pids/cryorun-bystander 2>/dev/null ||
-		mkdir /sys/fs/cgroup/cryorun-bystander
-	group=$(ls -d /sys/fs/cgroup/pids/cryorun-bystander /sys/fs/cgroup/cryorun-bystander 2>/dev/null | head -n 1)
+	path=/${TEST_DIR##*/}-bystander
+	group=/sys/fs/cgroup/pids$path
+	[ -d /sys/fs/cgroup/pids ] || group=/sys/fs/cgroup$path
+	mkdir "$group"
 	echo "$bystander" >"$group/cgroup.procs"
 	cp "$TEST_DIR/runtime/c/state.json" "$TEST_DIR/state.json"
-	for path in /cryorun-bystander / "" /cryorun; do
+	for path in "$path" / "" "$(dirname "$(group_of c)")"; do
 		jq --arg p "$path" '.cgroup.path = $p' "$TEST_DIR/state.json" >"$TEST_DIR/runtime/c/state.json"
 		run cryorun kill --all c 9
 		run cryorun pause c

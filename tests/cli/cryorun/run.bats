@@ -191,14 +191,13 @@ in_container() { # SCRIPT [JQ-FILTER...]
 }
 
 @test "the container's groups hold it and its limits, and are gone afterwards" {
-	in_container 'cat /proc/self/cgroup' '.linux.cgroupsPath = "/cryorun-test/c"' \
-		'.linux.resources.pids = {limit: 7}' \
+	in_container 'cat /proc/self/cgroup' '.linux.resources.pids = {limit: 7}' \
 		'.linux.namespaces |= map(select(.type != "cgroup"))'
 	assert_status 0
-	assert_has ":/cryorun-test/c"
-	bundle c '.linux.cgroupsPath = "/cryorun-test/c"' '.linux.resources.pids = {limit: 7}'
+	assert_has ":$(group_of c)"
+	bundle c '.linux.resources.pids = {limit: 7}'
 	create c
-	run cat /sys/fs/cgroup/pids/cryorun-test/c/pids.max /sys/fs/cgroup/cryorun-test/c/pids.max
+	run cat "/sys/fs/cgroup/pids$(group_of c)/pids.max" "/sys/fs/cgroup$(group_of c)/pids.max"
 	assert_has 7
 }
 
@@ -213,7 +212,7 @@ in_container() { # SCRIPT [JQ-FILTER...]
 	done
 	bundle other
 	create other
-	bundle c '.linux.cgroupsPath = "/cryorun/other"'
+	bundle c ".linux.cgroupsPath = \"$(group_of other)\""
 	run create c
 	assert_status 1
 	file_has "$TEST_DIR/c/out" "in use by others"
@@ -250,4 +249,13 @@ in_container() { # SCRIPT [JQ-FILTER...]
 	in_container true '.ociVersion = "2.0"'
 	assert_status 1
 	assert_has "ociVersion: '2.0' is not supported"
+}
+
+@test "without a cgroupsPath the groups are below /cryorun" {
+	name=c-${TEST_DIR##*.}
+	bundle c 'del(.linux.cgroupsPath)' '.linux.namespaces |= map(select(.type != "cgroup"))' \
+		'.process.args = ["cat", "/proc/self/cgroup"]'
+	run cryorun run --bundle "$TEST_DIR/c" "$name"
+	assert_status 0
+	assert_has ":/cryorun/$name"
 }
