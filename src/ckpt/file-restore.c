@@ -317,11 +317,6 @@ int files_tape(struct restore *r, struct error *err)
 	return 0;
 }
 
-void files_tape_end(struct restore *r)
-{
-	ghosts_tape_remove(r, r->root->build);
-}
-
 int files_stage_extra(struct restore *r, uint32_t id, uint32_t flags, struct error *err)
 {
 	struct rfile *file = files_find(r, id);

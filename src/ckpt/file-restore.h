@@ -39,6 +39,9 @@ struct rextra {
 struct rghost {
 	uint32_t id;	  /* of ghost-file-ID.img */
 	const char *path; /* where it is made and removed again; NULL until then */
+	int anchor;	  /* staging descriptor that holds it */
+	uint64_t state;	  /* word in the area: has it its name? */
+	uint64_t stat_at; /* area: what it is, to know it again */
 };
 
 /* Reads files.img and all that belongs to it. */
@@ -65,8 +68,6 @@ const FdinfoEntry *rtask_fd(const struct rtask *t, uint32_t number);
 
 /* R's tape: all files the tasks hold are opened. */
 int files_tape(struct restore *r, struct error *err);
-/* ... and once no further one will be opened. */
-void files_tape_end(struct restore *r);
 
 /* The staging number of a file opened once more with these flags (R's tape). */
 int files_stage_extra(struct restore *r, uint32_t id, uint32_t flags, struct error *err);
@@ -108,7 +109,7 @@ int eventpoll_tape_late(struct restore *r, struct rtask *t, uint32_t number, str
 int reg_file_open(struct restore *r, struct tape *tape, struct rfile *file, uint32_t flags,
 		  uint32_t *ret_slot, struct error *err);
 int ghosts_load(struct restore *r, struct error *err);
-void ghosts_tape_remove(struct restore *r, struct tape *tape);
+void ghosts_undo(const struct restore *r);
 
 /* The descriptor handed over for that key, or -1. */
 int inherit_find(const struct restore *r, const char *key);

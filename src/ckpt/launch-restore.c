@@ -26,12 +26,15 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/proc.h"
 #include "ckpt/file-restore.h"
 #include "ckpt/restore-priv.h"
 #include "pie/abi.h"
 
+#define TAKEN_HINT "a process with that id runs already; it must end first"
+
 #define LOOK_NS (100 * NS_PER_MS) /* how often M looks whether R still lives */
-#define UNDO_NS (10 * NS_PER_SEC) /* how long killed tasks may take to be gone */
+#define UNDO_NS (10 * NS_PER_SEC) /* how long R may take to die */
 
 static uint32_t *live_word(const struct restore *r, uint64_t offset)
 {
@@ -72,6 +75,12 @@ static int map_area(struct restore *r, struct error *err)
 	return 0;
 }
 
+static void unmap_area(struct restore *r)
+{
+	(void)munmap(r->live, r->area.size);
+	r->live = NULL;
+}
+
 /* The new process runs on our stack's copy until its first tape leaves it. */
 static int make_root(struct restore *r, struct error *err)
 {
@@ -94,7 +103,7 @@ static int make_root(struct restore *r, struct error *err)
 		int ret = err_sys(err, "making process %d (%s)", tid, rtask_comm(r->root));
 
 		if (ret == -EEXIST)
-			err_hint(err, "a process with that id runs already; it must end first");
+			err_hint(err, TAKEN_HINT);
 		return ret;
 	}
 	r->host_pid = (pid_t)pid;
@@ -115,7 +124,7 @@ static int find_fault(const struct restore *r, struct error *err)
 	int ret = area_fault(&r->area, r->live, err);
 
 	if (ret == -EEXIST)
-		err_hint(err, "a process with that id runs already; it must end first");
+		err_hint(err, TAKEN_HINT);
 	return ret;
 }
 
@@ -183,33 +192,40 @@ static void wait_left(const struct restore *r)
 
 /* ---------------------------------------------------------------------- undo */
 
-/* Children of killed tasks fall to us: reap them. Only processes that a tape of ours made. */
-static bool reap_made(const struct restore *r)
+static bool is_among(pid_t pid, const pid_t *pids, size_t n)
 {
-	bool left = false;
+	for (size_t i = 0; i < n; i++)
+		if (pids[i] == pid)
+			return true;
+	return false;
+}
 
-	for (size_t i = 0; i < r->n_tasks; i++) {
-		const struct rtask *t = r->tasks[i];
-		pid_t pid;
+/*
+ * Children of killed tasks fall to us. When one is reaped, its own have become
+ * ours too: so until there are none but those we had before.
+ */
+static void reap_orphans(const struct restore *r)
+{
+	for (bool more = true; more;) {
+		cleanup_free pid_t *now = NULL;
+		struct error err = ERROR_INIT;
+		size_t n = 0;
 
-		if (t == r->root || !t->forker)
-			continue;
-		pid = (pid_t)tape_result(t->forker->build, r->live, t->fork_entry);
-		if (pid <= 0)
-			continue;
-		if (waitpid(pid, NULL, WNOHANG | __WALL) == 0) {
-			(void)kill(pid, SIGKILL); /* our child, so it is no other's number */
-			left = true;
-		} else if (errno == ECHILD && kill(pid, 0) == 0) {
-			left = true; /* its parent is dying, too */
+		more = false;
+		if (proc_children_of(getpid(), &now, &n, &err) < 0)
+			log_warn("processes of the failed restore may be left: %s", err.text);
+		for (size_t i = 0; i < n; i++) {
+			if (is_among(now[i], r->own_children, r->n_own_children))
+				continue;
+			(void)kill(now[i], SIGKILL);
+			(void)waitpid(now[i], NULL, __WALL);
+			more = true;
 		}
 	}
-	return left;
 }
 
 static void undo(struct restore *r)
 {
-	uint64_t limit = clock_mono_ns() + UNDO_NS;
 	struct pollfd dead = { .fd = r->root_pidfd, .events = POLLIN };
 	int subreaper = 0;
 
@@ -221,16 +237,10 @@ static void undo(struct restore *r)
 	(void)poll(&dead, 1, (int)(UNDO_NS / NS_PER_MS));
 	if (!r->opts->sibling)
 		(void)waitpid(r->host_pid, NULL, __WALL);
-	while (!r->new_pid_ns && reap_made(r)) {
-		struct timespec pause = { .tv_nsec = NS_PER_MS };
-
-		if (clock_mono_ns() > limit) {
-			log_warn("some processes of the failed restore are still dying");
-			break;
-		}
-		(void)nanosleep(&pause, NULL);
-	}
+	if (!r->new_pid_ns)
+		reap_orphans(r);
 	(void)prctl(PR_SET_CHILD_SUBREAPER, subreaper, 0, 0, 0);
+	ghosts_undo(r);
 	r->host_pid = 0;
 }
 
@@ -262,6 +272,22 @@ static int build_tree(struct restore *r, struct error *err)
 	return ret;
 }
 
+/* Told before anything is made, with all names at hand. Also what makes sure that no
+ * child of the caller is taken for one of the tree. */
+static int check_free(const struct restore *r, struct error *err)
+{
+	for (size_t i = 0; !r->new_pid_ns && i < r->n_tasks; i++) {
+		const struct rtask *t = r->tasks[i];
+
+		if (!t->pid || (kill((pid_t)t->pid, 0) < 0 && errno == ESRCH))
+			continue;
+		err_set(err, -EEXIST, "process id %u of %s is taken", t->pid, rtask_comm(t));
+		err_hint(err, TAKEN_HINT);
+		return -EEXIST;
+	}
+	return 0;
+}
+
 static int start_root(struct restore *r, struct error *err)
 {
 	int old_time = -EBADF;
@@ -283,6 +309,13 @@ int launch_tree(struct restore *r, struct error *err)
 
 	if (ret < 0)
 		return ret;
+	ret = check_free(r, err);
+	if (ret >= 0)
+		ret = proc_children_of(getpid(), &r->own_children, &r->n_own_children, err);
+	if (ret < 0) {
+		unmap_area(r);
+		return ret;
+	}
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, &old);
 	begin = clock_mono_ns();
@@ -301,7 +334,6 @@ int launch_tree(struct restore *r, struct error *err)
 	if (r->root_pidfd >= 0)
 		(void)close(r->root_pidfd);
 	sigprocmask(SIG_SETMASK, &old, NULL);
-	(void)munmap(r->live, r->area.size);
-	r->live = NULL;
+	unmap_area(r);
 	return ret;
 }

@@ -125,13 +125,16 @@ static int by_number(const void *a, const void *b)
 
 static int load_fds(struct restore *r, struct rtask *t, struct error *err)
 {
-	int ret = image_read_all(r->opts->images_dir, IMG_KIND_FDINFO, t->ids->files_id, &r->arena,
-				 &t->fds, &t->n_fds, err);
+	cleanup_image struct image image = IMAGE_INIT;
+	int dir = r->opts->images_dir;
+	int ret = image_open(&image, dir, IMG_KIND_FDINFO, t->ids->files_id, err);
 
-	if (ret == -ENOENT) {
-		t->n_fds = 0;
-		ret = 0;
-	}
+	if (ret < 0)
+		return ret;
+	if (!image.size) /* a task without descriptors has an image without records */
+		return err_set(err, -EBADMSG, "%s: empty file", image.name);
+	ret = image_read_all(dir, IMG_KIND_FDINFO, t->ids->files_id, &r->arena, &t->fds, &t->n_fds,
+			     err);
 	if (ret >= 0 && t->n_fds)
 		qsort(t->fds, t->n_fds, sizeof(*t->fds), by_number);
 	return ret;

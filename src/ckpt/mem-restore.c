@@ -303,6 +303,11 @@ int mem_tape(struct restore *r, struct rtask *t, struct error *err)
 	vdso_tape_park(r, t);
 	tape_unmap_all(r, t);
 	vdso_tape_place(r, t);
+	/* Now: the executable can't be changed while the old one, M's, is mapped; it may be the
+	 * same file. */
+	ret = tape_mm_fields(r, t, err);
+	if (ret < 0)
+		return ret;
 	for (size_t i = 0; i < mm->n_vmas; i++) {
 		if (!vma_is_ours(mm->vmas[i]))
 			continue;
@@ -329,5 +334,5 @@ int mem_tape(struct restore *r, struct rtask *t, struct error *err)
 				  "guard pages %" PRIx64 "-%" PRIx64, v->start, v->end);
 		}
 	}
-	return tape_mm_fields(r, t, err);
+	return 0;
 }

@@ -2,11 +2,12 @@
  * reg-file-restore: files opened by a path: regular ones, folders, devices.
  *
  * A file that had no name any more (a ghost) is made again under its old name,
- * or a similar one if that is taken, filled from ghost-file-ID.img, opened as
- * often as needed and removed before any task is made.
+ * or a similar one if that is taken, and loses it at once. Then it is filled
+ * from ghost-file-ID.img, and opened as often as needed through /proc/self/fd.
  */
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -60,6 +61,17 @@ int ghosts_load(struct restore *r, struct error *err)
 	}
 	return 0;
 }
+
+/* A descriptor of the playing task as a path in /proc. */
+#define FD_LINK_MAX 32
+
+static const char *fd_link(int fd, char link[FD_LINK_MAX])
+{
+	snprintf(link, FD_LINK_MAX, "self/fd/%d", fd);
+	return link;
+}
+
+enum ghost_state { GHOST_NAMED = 1, GHOST_NAMELESS };
 
 /* Does the tree's root have that path now? */
 static bool path_taken(const struct restore *r, const char *path)
@@ -132,13 +144,52 @@ static int tape_fill(struct restore *r, struct tape *tape, uint32_t slot, struct
 	}
 }
 
+/* The file has its name only until it is held by a descriptor: nothing of it may be left if
+ * this goes no further. */
+static int tape_new_ghost(struct restore *r, struct tape *tape, struct rghost *ghost,
+			  const char *name, const GhostFileEntry *entry, struct error *err)
+{
+	uint64_t path;
+	uint32_t slot;
+
+	ghost->path = path_taken(r, name) ? arena_printf(&r->arena, "%s.cryo-%x", name, ghost->id)
+					  : arena_strdup(&r->arena, name);
+	if (!ghost->path)
+		return err_oom(err);
+	ghost->anchor = fd_stage(r, err);
+	if (ghost->anchor < 0)
+		return ghost->anchor;
+	ghost->state = area_add_word(&r->area);
+	ghost->stat_at = area_alloc(&r->area, sizeof(struct stat), 8);
+	path = area_add_string(&r->area, ghost->path);
+	tape_call(tape, SYS_mknodat,
+		  TAPE_ARGS(tape_imm((uint64_t)AT_FDCWD), tape_at(path),
+			    tape_imm((entry->mode & S_IFMT) | 0600),
+			    tape_imm(entry->has_rdev ? entry->rdev : 0)),
+		  "making deleted file '%s' again", ghost->path);
+	tape_op(tape, PIE_OP_STORE32, TAPE_ARGS(tape_at(ghost->state), tape_imm(GHOST_NAMED)),
+		"'%s' is there", ghost->path);
+	slot = tape_call(tape, SYS_openat,
+			 TAPE_ARGS(tape_imm((uint64_t)AT_FDCWD), tape_at(path),
+				   tape_imm(O_PATH | O_NOFOLLOW)),
+			 "holding '%s'", ghost->path);
+	tape_call(tape, SYS_fstat, TAPE_ARGS(tape_slot(slot), tape_at(ghost->stat_at)),
+		  "holding '%s'", ghost->path);
+	tape_call(tape, SYS_unlinkat, TAPE_ARGS(tape_imm((uint64_t)AT_FDCWD), tape_at(path)),
+		  "removing '%s' again", ghost->path);
+	tape_op(tape, PIE_OP_STORE32, TAPE_ARGS(tape_at(ghost->state), tape_imm(GHOST_NAMELESS)),
+		"'%s' is gone", ghost->path);
+	fd_tape_stage(tape, slot, ghost->anchor);
+	return 0;
+}
+
 static int tape_make_ghost(struct restore *r, struct tape *tape, struct rghost *ghost,
 			   const char *name, struct error *err)
 {
 	cleanup_image struct image image = IMAGE_INIT;
 	GhostFileEntry *entry = NULL;
+	uint64_t anchor;
 	uint32_t slot;
-	uint64_t path;
 	int ret = image_open(&image, r->opts->images_dir, IMG_KIND_GHOST_FILE, ghost->id, err);
 
 	if (ret >= 0)
@@ -151,21 +202,14 @@ static int tape_make_ghost(struct restore *r, struct tape *tape, struct rghost *
 		return err_set(err, -EOPNOTSUPP,
 			       "file '%s': deleted folders and the like can't be rebuilt yet",
 			       name);
-
-	ghost->path = path_taken(r, name) ? arena_printf(&r->arena, "%s.cryo-%x", name, ghost->id)
-					  : arena_strdup(&r->arena, name);
-	if (!ghost->path)
-		return err_oom(err);
-	path = area_add_string(&r->area, ghost->path);
-	tape_call(tape, SYS_mknodat,
-		  TAPE_ARGS(tape_imm((uint64_t)AT_FDCWD), tape_at(path),
-			    tape_imm((entry->mode & S_IFMT) | 0600),
-			    tape_imm(entry->has_rdev ? entry->rdev : 0)),
-		  "making deleted file '%s' again", ghost->path);
+	ret = tape_new_ghost(r, tape, ghost, name, entry, err);
+	if (ret < 0)
+		return ret;
+	anchor = area_add_string(&r->area, fd_link(ghost->anchor, (char[FD_LINK_MAX]){ 0 }));
 	if (S_ISREG(entry->mode)) {
 		slot = tape_call(tape, SYS_openat,
-				 TAPE_ARGS(tape_imm((uint64_t)AT_FDCWD), tape_at(path),
-					   tape_imm(O_WRONLY | O_NOFOLLOW)),
+				 TAPE_ARGS(tape_imm((uint64_t)r->proc_fd), tape_at(anchor),
+					   tape_imm(O_WRONLY)),
 				 "open '%s'", ghost->path);
 		ret = tape_fill(r, tape, slot, &image, entry, ghost->path, err);
 		if (ret < 0)
@@ -173,31 +217,57 @@ static int tape_make_ghost(struct restore *r, struct tape *tape, struct rghost *
 		tape_call(tape, SYS_close, TAPE_ARGS(tape_slot(slot)), "close '%s'", ghost->path);
 	}
 	tape_call(tape, SYS_fchownat,
-		  TAPE_ARGS(tape_imm((uint64_t)AT_FDCWD), tape_at(path), tape_imm(entry->uid),
-			    tape_imm(entry->gid), tape_imm(AT_SYMLINK_NOFOLLOW)),
+		  TAPE_ARGS(tape_imm((uint64_t)r->proc_fd), tape_at(anchor), tape_imm(entry->uid),
+			    tape_imm(entry->gid)),
 		  "owner of '%s'", ghost->path);
 	tape_call(tape, SYS_fchmodat,
-		  TAPE_ARGS(tape_imm((uint64_t)AT_FDCWD), tape_at(path),
+		  TAPE_ARGS(tape_imm((uint64_t)r->proc_fd), tape_at(anchor),
 			    tape_imm(entry->mode & 07777)),
 		  "mode of '%s'", ghost->path);
 	return 0;
 }
 
-void ghosts_tape_remove(struct restore *r, struct tape *tape)
+/* After a failure, in M: one whose name is still there is removed, if it is the one made. */
+void ghosts_undo(const struct restore *r)
 {
-	for (size_t i = 0; i < r->n_ghosts; i++)
-		if (r->ghosts[i].path)
-			tape_call(tape, SYS_unlinkat,
-				  TAPE_ARGS(tape_imm((uint64_t)AT_FDCWD),
-					    tape_at(area_add_string(&r->area, r->ghosts[i].path))),
-				  "removing '%s' again", r->ghosts[i].path);
+	cleanup_fd int root =
+		open(r->opts->root ? r->opts->root : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	for (size_t i = 0; root >= 0 && i < r->n_ghosts; i++) {
+		const struct rghost *ghost = &r->ghosts[i];
+		cleanup_free char *folder = NULL;
+		cleanup_fd int dir = -EBADF;
+		const struct stat *made = NULL;
+		struct stat now;
+		char *name = NULL;
+
+		if (!ghost->path ||
+		    *(const uint32_t *)((const char *)r->live + ghost->state) != GHOST_NAMED)
+			continue;
+		made = (const struct stat *)((const char *)r->live + ghost->stat_at);
+		folder = strdup(ghost->path);
+		name = folder ? strrchr(folder, '/') : NULL;
+		if (!name)
+			continue;
+		*name++ = 0;
+		dir = path_open_in_root(root, *folder ? folder : "/", O_PATH | O_DIRECTORY, 0,
+					NULL);
+		if (dir < 0 || fstatat(dir, name, &now, AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		/* Where mounts are the tree's own, the path may mean another file here. */
+		if (made->st_ino ? made->st_ino == now.st_ino && made->st_dev == now.st_dev
+				 : !r->new_mnt_ns)
+			(void)unlinkat(dir, name, 0); /* the failure itself is what is told */
+	}
 }
 
 int reg_file_open(struct restore *r, struct tape *tape, struct rfile *file, uint32_t flags,
 		  uint32_t *ret_slot, struct error *err)
 {
 	const RegFileEntry *reg = file->entry->reg;
+	struct tape_arg dir = tape_imm((uint64_t)AT_FDCWD);
 	const char *path = reg->name;
+	char link[FD_LINK_MAX];
 
 	if (path[0] != '/')
 		return err_set(err, -EBADMSG, "path '%s' is not absolute", path);
@@ -211,17 +281,17 @@ int reg_file_open(struct restore *r, struct tape *tape, struct rfile *file, uint
 			ret = tape_make_ghost(r, tape, ghost, path, err);
 		if (ret < 0)
 			return ret;
-		path = ghost->path;
+		dir = tape_imm((uint64_t)r->proc_fd);
+		path = fd_link(ghost->anchor, link);
 	}
 	*ret_slot = tape_call(tape, SYS_openat,
-			      TAPE_ARGS(tape_imm((uint64_t)AT_FDCWD),
-					tape_at(area_add_string(&r->area, path)),
+			      TAPE_ARGS(dir, tape_at(area_add_string(&r->area, path)),
 					tape_imm((flags & ~(uint32_t)OPEN_ONCE_FLAGS) | O_NOCTTY)),
-			      "open '%s'", path);
+			      "open '%s'", reg->name);
 	if (!file->stat_at && !(flags & O_PATH) && (reg->has_size || reg->has_mode)) {
 		file->stat_at = area_alloc(&r->area, sizeof(struct stat), 8);
 		tape_call(tape, SYS_fstat, TAPE_ARGS(tape_slot(*ret_slot), tape_at(file->stat_at)),
-			  "look at '%s'", path);
+			  "look at '%s'", reg->name);
 	}
 	return 0;
 }

@@ -163,8 +163,14 @@ struct restore {
 	struct restore_words words;
 	struct vdso vdso;
 
+	/* Tests change the plan here, before anything is made; NULL otherwise. */
+	void (*tamper)(void *arg, struct area *area);
+	void *tamper_arg;
+
 	pid_t host_pid; /* R; 0 before */
 	int root_pidfd;
+	pid_t *own_children; /* M's before R was made */
+	size_t n_own_children;
 	uint64_t forking_ns;
 	uint64_t pages; /* pages whose content is restored */
 };
@@ -189,6 +195,11 @@ const char *rtask_comm(const struct rtask *t);
  * The steps. Loading fills the struct from the images; planning adds to the
  * tapes. Each file that plans is named after its object.
  */
+/* restore.c: cryo_restore(), for tests of what fails. */
+int restore_tampered(const struct cryo_restore_opts *opts,
+		     void (*tamper)(void *arg, struct area *area), void *arg, pid_t *ret_host_pid,
+		     struct cryo_restore_stats *ret_stats, struct error *err);
+
 /* load-restore.c */
 int restore_load(struct restore *r, struct error *err);
 

@@ -195,7 +195,6 @@ static int plan_tapes(struct restore *r, struct error *err)
 		ret = fd_stage_folders(r, r->root, err);
 	if (ret < 0)
 		return ret;
-	files_tape_end(r);
 	return tape_build_task(r, r->root, err);
 }
 
@@ -252,23 +251,33 @@ static int restore_run(struct restore *r, struct error *err)
 		ret = plan_tapes(r, err);
 	if (ret >= 0)
 		ret = explain(r, err);
-	if (ret >= 0)
-		ret = launch_tree(r, err);
-	return ret;
+	if (ret < 0)
+		return ret;
+	if (r->tamper)
+		r->tamper(r->tamper_arg, &r->area);
+	return launch_tree(r, err);
 }
 
 static void restore_done(struct restore *r)
 {
 	files_done(r);
 	area_done(&r->area);
+	free(r->own_children);
 	free(r->tasks);
 	arena_done(&r->arena);
 }
 
-int cryo_restore(const struct cryo_restore_opts *opts, pid_t *ret_host_pid,
-		 struct cryo_restore_stats *ret_stats, struct error *err)
+int restore_tampered(const struct cryo_restore_opts *opts,
+		     void (*tamper)(void *arg, struct area *area), void *arg, pid_t *ret_host_pid,
+		     struct cryo_restore_stats *ret_stats, struct error *err)
 {
-	struct restore r = { .opts = opts, .proc_fd = -1, .root_pidfd = -EBADF };
+	struct restore r = {
+		.opts = opts,
+		.proc_fd = -1,
+		.root_pidfd = -EBADF,
+		.tamper = tamper,
+		.tamper_arg = arg,
+	};
 	struct cryo_restore_stats stats = { 0 };
 	uint64_t begin = clock_mono_ns();
 	int ret = restore_run(&r, err);
@@ -276,6 +285,8 @@ int cryo_restore(const struct cryo_restore_opts *opts, pid_t *ret_host_pid,
 	if (ret >= 0) {
 		struct error own = ERROR_INIT;
 
+		if (err)
+			*err = own; /* images that may be absent left a word there */
 		stats.forking_us = r.forking_ns / NS_PER_US;
 		stats.restore_us = (clock_mono_ns() - begin) / NS_PER_US;
 		stats.pages_restored = r.pages;
@@ -287,4 +298,10 @@ int cryo_restore(const struct cryo_restore_opts *opts, pid_t *ret_host_pid,
 	}
 	restore_done(&r);
 	return ret < 0 ? ret : 0;
+}
+
+int cryo_restore(const struct cryo_restore_opts *opts, pid_t *ret_host_pid,
+		 struct cryo_restore_stats *ret_stats, struct error *err)
+{
+	return restore_tampered(opts, NULL, NULL, ret_host_pid, ret_stats, err);
 }
