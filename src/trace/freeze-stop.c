@@ -12,14 +12,12 @@
  */
 #include <errno.h>
 #include <linux/kcmp.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -28,12 +26,12 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/proc.h"
+#include "trace/child-wait.h"
 #include "trace/freeze-priv.h"
 #include "trace/regs.h"
 
-#define SPIN_NS (200 * NS_PER_US)     /* most threads stop within this */
 #define VFORK_LOOK_NS (2 * NS_PER_MS) /* one that has not may be a vfork parent */
-#define SLEEP_MAX_NS NS_PER_MS
+#define SLEEP_NS NS_PER_MS
 #define TOLD_MAX 3
 
 /* After PTRACE_SEIZE has failed with EPERM: whose is it? */
@@ -348,29 +346,53 @@ static int look_at_all(struct freeze *f, bool check, struct error *err)
 	return open;
 }
 
+/*
+ * In order, one after the other: while we wait for the first, the others stop as
+ * well, so that all are looked at about once. Who does not stop may wait for
+ * one behind it; so now and then all are looked at.
+ */
 int freeze_wait_all(struct freeze *f, uint64_t deadline_ns, struct error *err)
 {
-	uint64_t began = clock_mono_ns();
-	uint64_t next_check = began + VFORK_LOOK_NS;
-	uint64_t sleep_ns = 20 * NS_PER_US;
+	cleanup_child_wait struct child_wait wait;
+	uint64_t next_check = clock_mono_ns() + VFORK_LOOK_NS;
+	size_t task = 0;
+	size_t thread = 0;
 
+	child_wait_begin(&wait);
 	for (;;) {
-		uint64_t now = clock_mono_ns();
-		bool check = now >= next_check;
-		int open = look_at_all(f, check, err);
+		uint64_t now;
+		int r;
 
-		if (open <= 0)
-			return open;
-		if (now >= deadline_ns)
-			return timed_out(f, err);
-		if (check)
-			next_check = now + VFORK_LOOK_NS;
-		if (now - began < SPIN_NS) {
-			(void)sched_yield();
+		if (task == f->n_tasks) {
+			/* Threads that were born meanwhile may stand further in front. */
+			r = look_at_all(f, false, err);
+			if (r <= 0)
+				return r;
+			task = thread = 0;
+		}
+		if (thread == f->tasks[task].n_threads) {
+			task++;
+			thread = 0;
 			continue;
 		}
-		(void)nanosleep(&(struct timespec){ .tv_nsec = (long)sleep_ns }, NULL);
-		if (sleep_ns < SLEEP_MAX_NS)
-			sleep_ns *= 2;
+		r = 1;
+		if (!f->tasks[task].threads[thread].stopped && !f->tasks[task].threads[thread].gone)
+			r = look(f, task, thread, err);
+		if (r < 0)
+			return r;
+		if (r > 0) {
+			thread++;
+			continue;
+		}
+		now = clock_mono_ns();
+		if (now >= deadline_ns)
+			return timed_out(f, err);
+		if (now >= next_check) {
+			r = look_at_all(f, true, err);
+			if (r < 0)
+				return r;
+			next_check = now + VFORK_LOOK_NS;
+		}
+		child_wait_sleep(&wait, SLEEP_NS);
 	}
 }

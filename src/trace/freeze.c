@@ -31,6 +31,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/proc.h"
+#include "trace/child-wait.h"
 #include "trace/freeze-priv.h"
 
 #define TIMEOUT_DEFAULT_MS 10000
@@ -343,7 +344,10 @@ int freeze_leave_stopped(struct freeze *f, struct error *err)
 /* Its end as seen by its tracer; then its parent, if that is not us, is told. */
 static int reap(pid_t host_tid, uint64_t deadline_ns)
 {
-	for (uint64_t sleep_ns = 20 * NS_PER_US;;) {
+	cleanup_child_wait struct child_wait wait;
+
+	child_wait_begin(&wait);
+	for (;;) {
 		int status = 0;
 		pid_t pid = waitpid(host_tid, &status, __WALL | WNOHANG);
 
@@ -353,9 +357,7 @@ static int reap(pid_t host_tid, uint64_t deadline_ns)
 			return 0; /* dead, or (ECHILD) no longer ours */
 		if (clock_mono_ns() >= deadline_ns)
 			return -ETIMEDOUT;
-		(void)nanosleep(&(struct timespec){ .tv_nsec = (long)sleep_ns }, NULL);
-		if (sleep_ns < NS_PER_MS)
-			sleep_ns *= 2;
+		child_wait_sleep(&wait, NS_PER_MS);
 	}
 }
 
@@ -381,6 +383,9 @@ int freeze_kill(struct freeze *f, struct error *err)
 						 (int)f->tasks[i].host_pid, (int)host_tid);
 		}
 	}
+	/* Orphans have come to us if we are their subreaper; all others are no longer ours. */
+	for (size_t i = 0; i < f->n_tasks; i++)
+		(void)waitpid(f->tasks[i].host_pid, NULL, __WALL | WNOHANG);
 	forget(f);
 	return result;
 }

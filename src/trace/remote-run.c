@@ -2,23 +2,22 @@
  * remote-run: letting a thread run until something of interest happens.
  */
 #include <errno.h>
-#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "trace/child-wait.h"
 #include "trace/freeze-priv.h"
 #include "trace/regs.h"
 #include "trace/remote-priv.h"
 #include "trace/slot.h"
 
 #define STOP_TIMEOUT_NS (10 * NS_PER_SEC)
-#define SPIN_NS (500 * NS_PER_US)
+#define SLEEP_NS NS_PER_MS
 
 enum stop_kind {
 	STOP_OURS,    /* the signal the thread calls us with */
@@ -29,11 +28,12 @@ enum stop_kind {
 /* Waits for the next stop, whose code is left in place (freeze-stop.c says why). */
 static int wait_stop(struct remote *remote, int *ret_status, struct error *err)
 {
-	uint64_t began = clock_mono_ns();
+	cleanup_child_wait struct child_wait wait;
+	uint64_t deadline = clock_mono_ns() + STOP_TIMEOUT_NS;
 
+	child_wait_begin(&wait);
 	for (;;) {
 		siginfo_t si = { 0 };
-		uint64_t waited;
 
 		if (waitid(P_PID, (id_t)remote->host_tid, &si,
 			   WEXITED | WSTOPPED | WNOHANG | WNOWAIT | __WALL) < 0 &&
@@ -46,14 +46,10 @@ static int wait_stop(struct remote *remote, int *ret_status, struct error *err)
 			*ret_status = si.si_status;
 			return 0;
 		}
-		waited = clock_mono_ns() - began;
-		if (waited > STOP_TIMEOUT_NS)
+		if (clock_mono_ns() > deadline)
 			return err_set(err, -ETIMEDOUT, "thread %d does not come back",
 				       (int)remote->host_tid);
-		if (waited < SPIN_NS)
-			(void)sched_yield();
-		else
-			(void)nanosleep(&(struct timespec){ .tv_nsec = 50000 }, NULL);
+		child_wait_sleep(&wait, SLEEP_NS);
 	}
 }
 
