@@ -1,8 +1,9 @@
 # leftovers.bash: what belongs to a test, and whether anything of it is left.
 #
 # Everything of a test mentions the random name of $TEST_DIR: see setup.bash.
-# Cgroups can't carry that name, so those that appeared since the beginning
-# count if they are empty and stay so for a while (others may be at work here).
+# A cgroup does not carry that name but a container's: those that appeared since the
+# beginning count if they are empty and stay so for a while, and no test beside us
+# has a container of that name.
 
 # Ids of live processes that are the test's, without the shells that run it.
 leftover_processes() {
@@ -49,11 +50,23 @@ all_cgroups() {
 		sort -u
 }
 
-# Cgroups that are new, and empty now.
+# Does a folder of tests, ours or another's, have a container that a cgroup is named after?
+has_container() { # CGROUP
+	local name
+	for name in ${1//\// }; do
+		name=${name#cryopod-}
+		case $name in sys | fs | cgroup) continue ;; esac
+		compgen -G "${TMPDIR:-/tmp}/cryopod-*/root/containers/$name" >/dev/null && return 0
+		compgen -G "${TMPDIR:-/tmp}/cryopod-*/*/$name/state.json" >/dev/null && return 0
+	done
+	return 1
+}
+
+# Cgroups that are new, empty now, and nobody's.
 new_empty_cgroups() {
 	comm -13 "$TEST_DIR/.cgroups" <(all_cgroups) | while read -r group; do
-		[ -e "$group/cgroup.procs" ] && [ -z "$(cat "$group/cgroup.procs" 2>/dev/null)" ] &&
-			echo "$group"
+		[ -e "$group/cgroup.procs" ] && [ -z "$(cat "$group/cgroup.procs" 2>/dev/null)" ] || continue
+		has_container "$group" || echo "$group"
 	done
 }
 
