@@ -2,8 +2,9 @@
  * ask: what a task can only be asked by system calls of its own.
  *
  * Signal handlers, interval and POSIX timers, the end of the heap and some
- * prctl(2) values have no outside view. One tape per thread asks for all of
- * them at once.
+ * prctl(2) values have no outside view. One tape per process asks its first
+ * thread for all of them at once; further threads have their own signal stack,
+ * and little else.
  *
  *	+--------------------+ answers.actions    kernel sigaction, one per signal
  *	| struct answers     | answers.timers     itimerval of REAL, VIRTUAL, PROF
@@ -221,10 +222,9 @@ static int set_thread(struct dump *dump, struct dump_thread *thread, const struc
 	return 0;
 }
 
-static int use_answers(struct dump *dump, struct dump_task *task, struct dump_thread *thread,
-		       const struct tape *tape, const struct asked *asked,
-		       const struct pie_area *live, struct posix_timers *posix, MmEntry *mm,
-		       struct error *err)
+static int use_answers(struct dump *dump, struct dump_task *task, const struct tape *tape,
+		       const struct asked *asked, const struct pie_area *live,
+		       struct posix_timers *posix, MmEntry *mm, struct error *err)
 {
 	const char *bytes = (const char *)live;
 	struct answers answers;
@@ -233,9 +233,9 @@ static int use_answers(struct dump *dump, struct dump_task *task, struct dump_th
 	int r;
 
 	memcpy(&answers, bytes + asked->answers, sizeof(answers));
-	r = set_thread(dump, thread, &answers, (uint32_t)tape_result(tape, live, asked->securebits),
-		       err);
-	if (r < 0 || thread != &task->threads[0])
+	r = set_thread(dump, &task->threads[0], &answers,
+		       (uint32_t)tape_result(tape, live, asked->securebits), err);
+	if (r < 0)
 		return r;
 
 	for (size_t i = 0; i < posix->n; i++) {
@@ -285,49 +285,63 @@ static int translate_notified(const struct dump_task *task, struct posix_timers 
 	return 0;
 }
 
-static int ask(struct dump *dump, struct dump_task *task, struct dump_thread *thread, MmEntry *mm,
-	       struct error *err)
+/* What belongs to a thread, asked of those behind the first; their answers lie where its did. */
+static int ask_further(struct dump *dump, struct dump_thread *thread, const struct asked *asked,
+		       struct remote *remote, struct error *err)
+{
+	struct remote_call calls[] = {
+		{ SYS_sigaltstack, { tape_imm(0), ANSWER(asked, altstack) }, 0 },
+		{ SYS_prctl, { tape_imm(PR_GET_PDEATHSIG), ANSWER(asked, pdeathsig) }, 0 },
+		{ SYS_prctl, { tape_imm(PR_GET_TID_ADDRESS), ANSWER(asked, tid_address) }, 0 },
+		{ SYS_prctl, { tape_imm(PR_GET_SECUREBITS) }, 0 },
+	};
+	struct answers answers;
+	int r;
+
+	r = remote_ask_thread(remote, thread->host_tid, calls, ARRAY_SIZE(calls), err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
+		if (calls[i].result < 0)
+			return err_set(err, (int)calls[i].result,
+				       "thread %d: what it was asked: %s", thread->host_tid,
+				       strerror((int)-calls[i].result));
+	}
+	r = remote_read(remote, asked->answers, &answers, sizeof(answers), err);
+	if (r < 0)
+		return r;
+	return set_thread(dump, thread, &answers, (uint32_t)calls[3].result, err);
+}
+
+int dump_ask(struct dump *dump, struct dump_task *task, MmEntry *mm, struct error *err)
 {
 	struct posix_timers posix = { .n = 0 };
-	bool leader = thread == &task->threads[0];
+	struct dump_thread *leader = &task->threads[0];
 	cleanup_remote struct remote remote = REMOTE_INIT;
 	cleanup_area struct area area = { .size = 0 };
 	struct asked asked = { .brk = 0 };
 	struct tape *tape;
 	int r;
 
-	if (leader) {
-		r = posix_timers_read(task->proc, &dump->arena, &posix, err);
-		if (r == 0)
-			r = translate_notified(task, &posix, err);
-		if (r < 0)
-			return r;
-	}
-	r = area_init(&area, err);
+	r = posix_timers_read(task->proc, &dump->arena, &posix, err);
+	if (r == 0)
+		r = translate_notified(task, &posix, err);
+	if (r == 0)
+		r = area_init(&area, err);
 	if (r < 0)
 		return r;
-	tape = area_add_tape(&area, (uint32_t)thread->host_tid, "ask");
+	tape = area_add_tape(&area, (uint32_t)leader->host_tid, "ask");
 	asked.answers = area_alloc(&area, sizeof(struct answers), 16);
 	asked.posix = area_alloc(&area, posix.n * sizeof(struct itimerspec) + 1, 16);
 	ask_thread(tape, &asked);
-	if (leader) {
-		ask_process(tape, &asked);
-		ask_posix_timers(tape, &asked, &posix);
-	}
-	r = remote_begin(&remote, thread->host_tid, &area, tape, err);
-	if (r < 0)
-		return r;
-	r = use_answers(dump, task, thread, tape, &asked, remote.live, &posix, mm, err);
+	ask_process(tape, &asked);
+	ask_posix_timers(tape, &asked, &posix);
+	r = remote_begin(&remote, leader->host_tid, &area, tape, err);
+	if (r == 0)
+		r = use_answers(dump, task, tape, &asked, remote.live, &posix, mm, err);
+	for (size_t i = 1; i < task->n_threads && r == 0; i++)
+		r = ask_further(dump, &task->threads[i], &asked, &remote, err);
 	if (r < 0)
 		return r;
 	return remote_end(&remote, err);
-}
-
-int dump_ask(struct dump *dump, struct dump_task *task, MmEntry *mm, struct error *err)
-{
-	int r = 0;
-
-	for (size_t i = 0; i < task->n_threads && r == 0; i++)
-		r = ask(dump, task, &task->threads[i], mm, err);
-	return r;
 }
