@@ -34,7 +34,7 @@ struct dump_cgroups {
  * "ID:CONTROLLERS:PATH" a line. The numbers are left out of the comparison and
  * of the images: they are the kernel's own.
  */
-static int parse_set(const char *text, struct arena *arena, CgSetEntry **ret, struct error *err)
+int cgroup_set_parse(const char *text, struct arena *arena, CgSetEntry **ret, struct error *err)
 {
 	CgSetEntry *set = arena_new(arena, CgSetEntry);
 	size_t lines = 0;
@@ -95,7 +95,7 @@ static int set_number(struct dump *dump, const char *text, uint32_t *ret, struct
 		return err_set(err, -EOPNOTSUPP, "more than %d different sets of cgroups",
 			       SETS_MAX);
 	if (i == all->n) {
-		r = parse_set(text, &dump->arena, &all->sets[i].entry, err);
+		r = cgroup_set_parse(text, &dump->arena, &all->sets[i].entry, err);
 		if (r < 0)
 			return r;
 		all->sets[i].text = text;
@@ -166,9 +166,9 @@ static int set_prefixes(struct dump *dump, struct error *err)
 	if (setns(own, CLONE_NEWCGROUP) < 0)
 		return err_sys(err, "leave the cgroup namespace of task %d", root);
 	if (r == 0)
-		r = parse_set(inside, &dump->arena, &inner, err);
+		r = cgroup_set_parse(inside, &dump->arena, &inner, err);
 	if (r == 0)
-		r = parse_set(outside, &dump->arena, &outer, err);
+		r = cgroup_set_parse(outside, &dump->arena, &outer, err);
 	if (r < 0)
 		return r;
 

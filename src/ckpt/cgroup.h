@@ -9,6 +9,9 @@
 
 #include <stdint.h>
 
+#include "base/arena.h"
+#include "img/pb/cgroup.pb-c.h"
+
 struct dump;
 struct dump_task;
 struct error;
@@ -23,3 +26,6 @@ int cgroup_collect(struct dump *dump, const struct dump_task *task, uint32_t *re
 /* Nothing to write while all tasks are in our own set. */
 int cgroup_write(struct dump *dump, struct error *err);
 void cgroup_done(struct dump *dump);
+
+/* The text of /proc/PID/cgroup as a set without number; all in the arena. */
+int cgroup_set_parse(const char *text, struct arena *arena, CgSetEntry **ret, struct error *err);

@@ -92,6 +92,9 @@ int dump_vma_check(pid_t host_pid, const struct proc_vma *vma, struct error *err
 	const struct dump_task task = { .host_pid = host_pid };
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		/* The kernel's own files never had a name; somebody else's may be called so. */
+		if (names[i].prefix[0] == '/' && !vma->deleted)
+			continue;
 		if (!strncmp(vma->name, names[i].prefix, strlen(names[i].prefix)))
 			return refuse(&task, vma, names[i].why, err);
 	}
