@@ -1,7 +1,9 @@
 #include "pod/checkpoint.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -26,10 +28,15 @@ static const char *const dump_leftovers[] = { "dump.log", "stats-dump", "config.
 					      "spec.dump" };
 
 static const char *const restore_leftovers[] = {
-	"checkpoint",	  "pre-checkpoint",  "volumes",	      "restore.log",
-	"dump.log",	  "stats-dump",	     "stats-restore", "devshm-checkpoint.tar",
-	"network.status", "rootfs-diff.tar", "deleted.files",
+	"pre-checkpoint", "volumes",
+	"restore.log",	  "dump.log",
+	"stats-dump",	  "stats-restore",
+	"network.status", "rootfs-diff.tar",
+	"deleted.files",  "devshm-checkpoint.tar",
 };
+
+/* The images of a checkpoint that was restored, on their way out: this and a number. */
+#define USED_PREFIX "checkpoint.used."
 
 /* Paths of one container, and an open userdata. */
 struct place {
@@ -186,25 +193,19 @@ static int note_intent(struct pod *pod, struct held *held, const char *path, str
  * The processes are gone. conmon will note an exit code for them, which means
  * nothing; it must not be taken for that of the restored container, so it is
  * waited for and removed.
- *
- * conmon then starts our cleanup, which waits for the lock that we hold: it
- * unmounts the root in the background, since unmounting an overlay writes back
- * the whole file system below it. Only without conmon that is our own work.
  */
 static int settle_dump(struct pod *pod, struct held *held, struct error *err)
 {
-	struct container *c = &held->c;
-	bool cleaner = process_is_alive(&c->state.conmon);
-	int r = exit_wait(pod, c, END_WAIT_NS, err);
+	int r = exit_wait(pod, &held->c, END_WAIT_NS, err);
 
 	if (r >= 0)
-		r = exit_forget(pod, c->id, err);
-	set_checkpointed(c); /* whatever failed: the processes are gone, the images complete */
+		r = exit_forget(pod, held->c.id, err);
+	set_checkpointed(&held->c); /* whatever failed: the images are complete */
 	if (r < 0) {
 		(void)held_save(pod, held, NULL); /* the first failure is told */
 		return r;
 	}
-	return cleaner ? held_save(pod, held, err) : lifecycle_cleanup(pod, held, err);
+	return lifecycle_cleanup(pod, held, err);
 }
 
 static int check_dump(const struct container *c, struct error *err)
@@ -338,6 +339,45 @@ static int note_restored(struct pod *pod, struct held *held, const struct place 
 	return r < 0 ? r : held_save(pod, held, err);
 }
 
+/* Removes everything of that kind, also what an earlier such process was killed at. */
+static void remove_used_child(int userdata)
+{
+	DIR *dir = fdopendir(userdata);
+	const struct dirent *entry;
+
+	while (dir && (entry = readdir(dir)))
+		if (strncmp(entry->d_name, USED_PREFIX, strlen(USED_PREFIX)) == 0)
+			(void)file_remove_tree_at(userdata, entry->d_name, NULL);
+}
+
+/*
+ * The images are used up. Their files take long to delete when they are large
+ * or many, and nobody waits for that: they are renamed here, and deleted by a
+ * process of their own that holds neither our lock nor our output.
+ */
+static int discard_images(struct held *held, const struct place *p, struct error *err)
+{
+	char used[64];
+	pid_t pid;
+	int fd;
+
+	(void)snprintf(used, sizeof(used), USED_PREFIX "%d", getpid());
+	if (renameat(p->fd, "checkpoint", p->fd, used) < 0)
+		return err_sys(err, "set '%s' aside", p->images);
+	held_release(held);
+	pid = fork();
+	if (pid < 0) /* then it takes its time */
+		return file_remove_tree_at(p->fd, used, err);
+	if (pid > 0)
+		return 0;
+	fd = open(p->userdata, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	(void)setsid(); /* a signal for our terminal is none for it */
+	for (int std = 0; std < 3; std++)
+		(void)close(std);
+	remove_used_child(fd);
+	_exit(0);
+}
+
 static void undo_restore(struct pod *pod, struct held *held, const struct place *p)
 {
 	/* What fails here is tried again by the next command that takes the container. */
@@ -367,5 +407,5 @@ int checkpoint_restore(struct pod *pod, struct held *held, const struct restore_
 		r = read_stats(&p, "stats-restore", STATS_RESTORE, ret, err);
 	if (r == 0 && !o->keep)
 		r = remove_all(&p, restore_leftovers, ARRAY_SIZE(restore_leftovers), err);
-	return r;
+	return r < 0 || o->keep ? r : discard_images(held, &p, err);
 }

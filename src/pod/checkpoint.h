@@ -47,7 +47,8 @@ struct checkpoint_result {
 int checkpoint_make(struct pod *pod, struct held *held, const struct checkpoint_options *o,
 		    struct checkpoint_result *ret, struct error *err);
 
-/* -EBUSY: it runs or is paused. -ENOENT: there is no complete checkpoint. */
+/* The lock is free when it returns. -EBUSY: it runs or is paused. -ENOENT: there is no complete
+ * checkpoint. */
 int checkpoint_restore(struct pod *pod, struct held *held, const struct restore_options *o,
 		       struct checkpoint_result *ret, struct error *err);
 

@@ -59,7 +59,11 @@ int lifecycle_cleanup(struct pod *pod, struct held *held, struct error *err)
 		r = conmon_end_orphans(pod, c, err);
 	if (r == 0 && runtime_knows(pod, c))
 		r = oci_delete(pod, c, err);
-	if (r == 0 && !c->state.mounted)
+	/*
+	 * The root of a checkpointed container stays mounted for its restore: unmounting
+	 * an overlay writes back the whole file system below it, however busy that is.
+	 */
+	if (r == 0 && !c->state.mounted && !c->state.checkpointed)
 		r = overlay_unmount(dir, 0, err);
 	if (r == 0)
 		r = remove_living_files(pod, c, err);
