@@ -6,10 +6,13 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <linux/seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -21,6 +24,7 @@
 #include "base/proc.h"
 #include "ckpt/dump-priv.h"
 #include "ckpt/fd-kind.h"
+#include "ckpt/sk-unix-check.h"
 #include "cryo/check.h"
 
 #define TASKS_MAX 1000000 /* a tree that forks faster than it is walked ends here */
@@ -33,6 +37,7 @@ struct check {
 	pid_t *todo;
 	size_t n_todo;
 	size_t size;
+	struct unix_check unix_sockets;
 };
 
 /* An obstacle is told; a task that is gone meanwhile is none. */
@@ -46,6 +51,25 @@ static int tell(struct check *check, int r, const struct error *err)
 		return 0;
 	}
 	return r;
+}
+
+/* What /proc does not tell of a socket: a copy of it is looked at, and closed again. */
+static int look_socket(struct check *check, pid_t host_pid, int number, struct fd_look *look,
+		       struct error *err)
+{
+	cleanup_fd int pidfd = (int)syscall(SYS_pidfd_open, host_pid, 0);
+	cleanup_fd int fd = -EBADF;
+	int r;
+
+	if (pidfd >= 0)
+		fd = (int)syscall(SYS_pidfd_getfd, pidfd, number, 0);
+	if (fd < 0)
+		return errno == EBADF ? -ENOENT : err_sys(err, "%s: take a copy", look->where);
+	r = fd_look_socket(fd, look, err);
+	if (r < 0 || look->domain != AF_UNIX)
+		return r;
+	return unix_check_add(&check->unix_sockets, (uint32_t)look->st.st_ino, host_pid, number,
+			      err);
 }
 
 static int check_fd(struct check *check, pid_t host_pid, int number, struct error *err)
@@ -68,6 +92,12 @@ static int check_fd(struct check *check, pid_t host_pid, int number, struct erro
 	if (statfs(path, &fs) < 0)
 		return err_sys(err, "statfs '%s'", path);
 	look.fs_type = fs.f_type;
+	if (fs.f_type == SOCKFS_MAGIC) {
+		int r = look_socket(check, host_pid, number, &look, err);
+
+		if (r < 0)
+			return r;
+	}
 	return fd_kind_check(check->opts, &look, err);
 }
 
@@ -166,6 +196,11 @@ static int check_task(struct check *check, pid_t host_pid, struct error *err)
 	return r < 0 ? r : check_maps(check, host_pid, err);
 }
 
+static int tell_peer(void *arg, int r, const struct error *err)
+{
+	return tell(arg, r, err);
+}
+
 static int add_todo(struct check *check, const pid_t *pids, size_t n, struct error *err)
 {
 	size_t size = check->size ? check->size : 64;
@@ -222,6 +257,9 @@ int cryo_check_tree(const struct cryo_dump_opts *opts,
 		return r;
 	proc_status_done(&status);
 	r = walk(&check, &scratch);
+	if (r == 0)
+		r = unix_check_peers(&check.unix_sockets, opts->pid, tell_peer, &check, &scratch);
+	unix_check_done(&check.unix_sockets);
 	free(check.todo);
 	if (r < 0)
 		return err_set(err, r, "%s", scratch.text);
@@ -300,7 +338,7 @@ static const struct {
 	{ "ns_pid", false, KERN_KCMP },
 	{ "memfd_hugetlb", false, KERN_KCMP },
 	{ "move_mount_set_group", false, KERN_KCMP },
-	{ "sk_unix_file", false, KERN_KCMP },
+	{ "sk_unix_file", true, KERN_KCMP },
 	{ "sockopt_buf_lock", false, KERN_KCMP },
 	{ "net_diag_raw", false, KERN_KCMP },
 	{ "timerfd", true, KERN_KCMP },

@@ -96,6 +96,7 @@ struct dump_file_ids;
 struct dump_shmems;
 struct dump_ghosts;
 struct dump_cgroups;
+struct dump_unix;
 struct tmpfs_ahead;
 
 struct dump {
@@ -126,6 +127,7 @@ struct dump {
 	uint32_t tmpfs[256]; /* devices whose files are saved */
 	size_t n_tmpfs;
 	struct tmpfs_ahead *tmpfs_ahead;
+	struct dump_unix *unix_sockets; /* sk-unix-dump.c; NULL: none so far */
 	void *pipes_seen; /* tsearch(3) of inode numbers: content is saved */
 	uint32_t last_pages_id;
 	char *page_buffer;

@@ -21,6 +21,7 @@
 #include "ckpt/namespaces.h"
 #include "ckpt/seccomp.h"
 #include "ckpt/shmem.h"
+#include "ckpt/sk-unix.h"
 #include "img/pagemap.h"
 #include "img/pb/stats.pb-c.h"
 
@@ -149,6 +150,8 @@ static int dump_frozen(struct dump *dump, struct error *err)
 	for (size_t i = 0; i < dump->n_tasks && r == 0; i++)
 		r = dump_task(dump, &dump->tasks[i], err);
 	if (r == 0)
+		r = unix_finish(dump, err);
+	if (r == 0)
 		r = shmem_write(dump, err);
 	if (r == 0)
 		r = seccomp_write(dump, err);
@@ -212,6 +215,7 @@ static void dump_done(struct dump *dump)
 	image_done(&dump->remaps);
 	shmem_done(dump);
 	pipes_done(dump);
+	unix_done(dump);
 	dump_pages_done(dump);
 	dump_tree_done(dump);
 	mnt_done(dump);

@@ -1,6 +1,7 @@
 /* The table of descriptor kinds for the dump. */
 #include <linux/magic.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/sysmacros.h>
 
 #include "base/cleanup.h"
@@ -73,6 +74,11 @@ static bool is_fifo(const struct fd_look *look)
 	return S_ISFIFO(look->st.st_mode) && look->fs_type != PIPEFS_MAGIC;
 }
 
+static bool is_unix(const struct fd_look *look)
+{
+	return S_ISSOCK(look->st.st_mode) && look->domain == AF_UNIX;
+}
+
 static bool is_socket(const struct fd_look *look)
 {
 	return S_ISSOCK(look->st.st_mode);
@@ -130,7 +136,8 @@ static const struct fd_kind fd_kinds[] = {
 	  .dump = file_dump },
 	{ .type = FD_TYPES__PIPE, .name = "pipe", .matches = is_pipe, .dump = pipe_dump },
 	{ .type = FD_TYPES__FIFO, .name = "fifo", .matches = is_fifo, .dump = fifo_dump },
-	{ .type = FD_TYPES__UNIXSK, .name = "socket", .matches = is_socket, .refusal = LATER },
+	{ .type = FD_TYPES__UNIXSK, .name = "unix socket", .matches = is_unix, .dump = unix_dump },
+	{ .type = FD_TYPES__INETSK, .name = "socket", .matches = is_socket, .refusal = LATER },
 	{ .type = FD_TYPES__EVENTFD,
 	  .name = "eventfd",
 	  .matches = is_eventfd,
@@ -176,6 +183,15 @@ static const struct fd_kind fd_kinds[] = {
 	  .matches = is_anything,
 	  .refusal = "no way is known to save it" },
 };
+
+int fd_look_socket(int fd, struct fd_look *look, struct error *err)
+{
+	socklen_t len = sizeof(look->domain);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &look->domain, &len) < 0)
+		return err_sys(err, "%s: domain of the socket", look->where);
+	return 0;
+}
 
 const struct fd_kind *fd_kind_of(const struct fd_look *look)
 {

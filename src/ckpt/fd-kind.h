@@ -25,6 +25,7 @@ struct fd_look {
 	struct stat st;
 	long fs_type;	  /* statfs(2) */
 	const char *link; /* what /proc/PID/fd/N says */
+	int domain;	  /* a socket's (AF_UNIX); else 0 */
 };
 
 struct dump_fd {
@@ -59,6 +60,9 @@ const struct fd_kind *fd_kind_of(const struct fd_look *look);
 /* Refuses in words what can't be dumped. */
 int fd_kind_check(const struct cryo_dump_opts *opts, const struct fd_look *look, struct error *err);
 
+/* The domain of the socket that `fd` is. */
+int fd_look_socket(int fd, struct fd_look *look, struct error *err);
+
 /* file-dump.c: also for what is no descriptor: exe, cwd, root, mapped files. */
 int file_dump(struct dump *dump, const struct dump_fd *fd, struct error *err);
 int file_check(const struct cryo_dump_opts *opts, const struct fd_look *look, struct error *err);
@@ -66,6 +70,9 @@ int file_check(const struct cryo_dump_opts *opts, const struct fd_look *look, st
 /* pipe-dump.c */
 int pipe_dump(struct dump *dump, const struct dump_fd *fd, struct error *err);
 int fifo_dump(struct dump *dump, const struct dump_fd *fd, struct error *err);
+
+/* sk-unix-dump.c */
+int unix_dump(struct dump *dump, const struct dump_fd *fd, struct error *err);
 
 /* One file each, with its other half: eventfd.c, signalfd.c, timerfd.c, eventpoll.c */
 int eventfd_dump(struct dump *dump, const struct dump_fd *fd, struct error *err);

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -47,7 +48,12 @@ static int look_at(int fd, const char *link_path, int link_dir, struct arena *ar
 	if ((size_t)n == sizeof(link))
 		return err_set(err, -ENAMETOOLONG, "%s: its path", look->where);
 	look->link = arena_strndup(arena, link, (size_t)n);
-	return look->link ? 0 : err_oom(err);
+	if (!look->link)
+		return err_oom(err);
+	/* A file that is only looked at (O_PATH) has no socket behind it. */
+	return S_ISSOCK(look->st.st_mode) && look->fs_type == SOCKFS_MAGIC
+		       ? fd_look_socket(fd, look, err)
+		       : 0;
 }
 
 /* Owner of the description's signals (F_SETOWN), as the tree sees that process. */

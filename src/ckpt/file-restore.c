@@ -156,6 +156,7 @@ OWNER_OF(efd)
 OWNER_OF(sgfd)
 OWNER_OF(tfd)
 OWNER_OF(epfd)
+OWNER_OF(usk)
 #undef OWNER_OF
 
 static const struct file_kind {
@@ -180,6 +181,7 @@ static const struct file_kind {
 	  .tape = eventpoll_tape,
 	  .late = eventpoll_tape_late,
 	  .owner = epfd_owner },
+	{ .type = FD_TYPES__UNIXSK, .tape = unix_tape, .owner = usk_owner },
 };
 
 static const struct file_kind *file_kind(const FileEntry *e)

@@ -153,6 +153,13 @@ static inline const char *live_path(const char *name)
 	return path;
 }
 
+/* Into a field of fixed size, such as sun_path. */
+static inline void live_copy(char *to, size_t size, const char *text)
+{
+	CHECK(strlen(text) < size, "'%s' is too long", text);
+	memcpy(to, text, strlen(text) + 1);
+}
+
 /* A child that judges itself: its exit code tells live_reap(). */
 static inline pid_t live_fork(void (*run)(void))
 {
