@@ -16,7 +16,7 @@ int main(void)
 	pid_t pid = live_fork(child);
 	int status = 0;
 
-	(void)SYS(kill(pid, SIGTSTP));
+	(void)SYS(kill(pid, SIGSTOP));
 	CHECK(waitpid(pid, &status, WUNTRACED) == pid, "waitpid: %s", strerror(errno));
 	live_freeze();
 	live_pause_ms(50); /* a child that runs has time to show it */
