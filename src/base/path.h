@@ -28,5 +28,6 @@ int path_open_beneath(int rootfd, const char *path, int flags, mode_t mode, stru
  */
 int path_open_within(int rootfd, const char *path, int flags, mode_t mode, struct error *err);
 
-/* mkdir -p beneath a root; a symlink to nothing gets its target made. Returns an O_PATH descriptor of the last folder, or -errno. */
+/* mkdir -p beneath a root; a symlink to nothing gets its target made. Returns an O_PATH descriptor
+ * of the last folder, or -errno. */
 int path_make_dirs_in_root(int rootfd, const char *path, mode_t mode, struct error *err);

@@ -209,7 +209,10 @@ static int change_volumes(json_t *config, const char *key, const char *value, st
 
 	if (!list)
 		r = split_words(value, &words, err);
-	json_array_foreach(list, i, item) strv_add(&words, json_string_value(item));
+	json_array_foreach(list, i, item)
+	{
+		strv_add(&words, json_string_value(item));
+	}
 	for (i = 0; r == 0 && i < words.n; i++)
 		r = add_to_set(config, key, words.items[i], err);
 	return r;

@@ -1,5 +1,6 @@
 #include "store/change.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,6 +77,7 @@ int image_tag(struct store *store, const char *image, const char *name, struct e
 		r = find_entry(&c.index, image, &found, NULL, err);
 	if (r < 0)
 		return r;
+	assert(found);
 	entry = *found;
 	entry.name = full;
 	r = index_put(&c.index, &entry, err);
@@ -146,6 +148,7 @@ int image_untag(struct store *store, const char *image, char *const *names, size
 		r = find_entry(&c.index, image, &found, NULL, err);
 	if (r < 0)
 		return r;
+	assert(found);
 	(void)snprintf(id, sizeof(id), "%s", found->id);
 	for (size_t i = 0; r == 0 && i < n_names; i++)
 		r = unname(&c.index, id, names[i], err);
@@ -247,6 +250,7 @@ int image_remove(struct store *store, const char *name, bool force, const struct
 		r = find_entry(&c.index, name, &found, &removing.by_name, err);
 	if (r < 0)
 		return r;
+	assert(found);
 	(void)snprintf(removing.id, sizeof(removing.id), "%s", found->id);
 	if (found->name) {
 		own_name = strdup(found->name);

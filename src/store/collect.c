@@ -47,7 +47,7 @@ static int need_layers(struct needed *needed, const struct digest *config, struc
 {
 	cleanup_diff_ids struct diff_ids ids = DIFF_IDS_INIT;
 	cleanup_free char *text = NULL;
-	size_t len;
+	size_t len = 0;
 	int r;
 
 	r = blob_read(needed->store->blobs_fd, config, &text, &len, err);
@@ -82,7 +82,7 @@ static int need_reference(void *arg, const struct digest *digest, bool is_manife
 static int need_manifest(struct needed *needed, const struct digest *digest, struct error *err)
 {
 	cleanup_free char *text = NULL;
-	size_t len;
+	size_t len = 0;
 	int r;
 
 	r = add(needed->blobs, digest, err);

@@ -57,7 +57,10 @@ static int copy_keys(const json_t *object, const char *key, struct strv *ret, st
 	r = json_field_object(object, "config", key, &set, err);
 	if (r < 0)
 		return r;
-	json_object_foreach(set, name, value) strv_add(ret, name);
+	json_object_foreach(set, name, value)
+	{
+		strv_add(ret, name);
+	}
 	return strv_ok(ret) ? 0 : err_oom(err);
 }
 
@@ -71,8 +74,11 @@ static int copy_labels(const json_t *object, struct strv *ret, struct error *err
 	r = json_field_object(object, "config", "Labels", &labels, err);
 	if (r < 0)
 		return r;
-	json_object_foreach(labels, name, value) if (json_is_string(value))
-		strv_addf(ret, "%s=%s", name, json_string_value(value));
+	json_object_foreach(labels, name, value)
+	{
+		if (json_is_string(value))
+			strv_addf(ret, "%s=%s", name, json_string_value(value));
+	}
 	return strv_ok(ret) ? 0 : err_oom(err);
 }
 

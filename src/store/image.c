@@ -1,5 +1,6 @@
 #include "store/image.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -131,7 +132,10 @@ int image_find(struct store *store, const char *name, struct image **ret_image, 
 	r = index_load(store, &index, err);
 	if (r == 0)
 		r = find_entry(&index, name, &entry, NULL, err);
-	return r < 0 ? r : read_image(store, &index, entry, ret_image, err);
+	if (r < 0)
+		return r;
+	assert(entry);
+	return read_image(store, &index, entry, ret_image, err);
 }
 
 void image_free(struct image *image)
@@ -163,13 +167,13 @@ const char *image_name(const struct image *image)
 
 /* --- the list ----------------------------------------------------------------- */
 
-static int fill_row(const struct index_entry *entry, struct image_row *row, struct error *err)
+static void fill_row(const struct index_entry *entry, struct image_row *row)
 {
 	(void)snprintf(row->id, sizeof(row->id), "%s", entry->id);
+	(void)snprintf(row->digest, sizeof(row->digest), "%s",
+		       entry->source_digest ? entry->source_digest : entry->manifest.text);
 	row->size = entry->size;
 	row->created = index_time(entry->created);
-	row->digest = strdup(entry->source_digest ? entry->source_digest : entry->manifest.text);
-	return row->digest ? 0 : err_oom(err);
 }
 
 /* Entries of one image side by side, its names in the order of the index. */
@@ -191,12 +195,8 @@ static int fill_rows(const struct index *index, const struct index_entry **sorte
 	for (size_t i = 0; i < index->n; i++) {
 		struct image_row *row;
 
-		if (i == 0 || strcmp(sorted[i]->id, sorted[i - 1]->id) != 0) {
-			int r = fill_row(sorted[i], &list->rows[list->n++], err);
-
-			if (r < 0)
-				return r;
-		}
+		if (i == 0 || strcmp(sorted[i]->id, sorted[i - 1]->id) != 0)
+			fill_row(sorted[i], &list->rows[list->n++]);
 		row = &list->rows[list->n - 1];
 		if (sorted[i]->name)
 			strv_add(&row->names, sorted[i]->name);
@@ -243,10 +243,8 @@ void image_list_done(struct image_list *list)
 {
 	int saved = errno;
 
-	for (size_t i = 0; i < list->n; i++) {
-		free(list->rows[i].digest);
+	for (size_t i = 0; i < list->n; i++)
 		strv_done(&list->rows[i].names);
-	}
 	free(list->rows);
 	*list = (struct image_list)IMAGE_LIST_INIT;
 	errno = saved;

@@ -65,7 +65,7 @@ const char *image_name(const struct image *image);
 /* One line of `images`, from the index alone. */
 struct image_row {
 	char id[IMAGE_ID_SIZE];
-	char *digest;
+	char digest[72]; /* "sha256:HEX" */
 	struct strv names;
 	uint64_t size;
 	int64_t created;

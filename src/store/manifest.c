@@ -63,8 +63,11 @@ static int read_annotations(const json_t *document, struct manifest *manifest, s
 	const char *key;
 	json_t *value;
 
-	json_object_foreach((json_t *)annotations, key, value) if (json_is_string(value))
-		strv_addf(&manifest->annotations, "%s=%s", key, json_string_value(value));
+	json_object_foreach((json_t *)annotations, key, value)
+	{
+		if (json_is_string(value))
+			strv_addf(&manifest->annotations, "%s=%s", key, json_string_value(value));
+	}
 	return strv_ok(&manifest->annotations) ? 0 : err_oom(err);
 }
 

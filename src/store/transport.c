@@ -101,7 +101,7 @@ static int pull_pinned(const struct pull *pull, const char *name, const struct d
 	cleanup_work struct work work = WORK_INIT;
 	cleanup_strv struct strv names = STRV_INIT;
 	cleanup_free char *reference = NULL;
-	struct digest manifest;
+	struct digest manifest = DIGEST_INIT;
 	size_t len;
 	int r;
 
@@ -220,7 +220,7 @@ static int pull_one_of(const struct pull *pull, const char *path, const struct a
 	cleanup_strv struct strv names = STRV_INIT;
 	const struct archive_image *image = &list->images[i];
 	cleanup_free char *reference = NULL;
-	struct digest manifest;
+	struct digest manifest = DIGEST_INIT;
 	int n;
 	int r;
 
@@ -296,7 +296,7 @@ static int has_name(const struct archive_list *list, const struct archive_image 
 	r = strv_ok(&typed) ? full_names(list, &typed, &full, err) : err_oom(err);
 	if (r == 0)
 		r = full_names(list, &image->names, &names, err);
-	return r < 0 ? r : strv_contains(&names, full.items[0]);
+	return r < 0 ? r : full.n > 0 && strv_contains(&names, full.items[0]);
 }
 
 static int pull_listed(const struct pull *pull, const char *path, const struct archive_list *list,
@@ -357,7 +357,7 @@ static int pull_reference(const struct pull *pull, const char *transport, const 
 	cleanup_free char *reference = NULL;
 	cleanup_free char *path = NULL;
 	const char *tag = strchr(rest, ':');
-	struct digest manifest;
+	struct digest manifest = DIGEST_INIT;
 	char *name = NULL;
 	int r;
 

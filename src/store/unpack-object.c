@@ -89,11 +89,12 @@ static int owner_of(struct archive_entry *raw, uid_t *ret_uid, gid_t *ret_gid, s
 
 static void times_of(struct archive_entry *raw, struct timespec *times)
 {
-	times[1] = (struct timespec){ archive_entry_mtime(raw), archive_entry_mtime_nsec(raw) };
-	times[0] = times[1];
-	if (archive_entry_atime_is_set(raw))
-		times[0] = (struct timespec){ archive_entry_atime(raw),
-					      archive_entry_atime_nsec(raw) };
+	times[0].tv_sec = times[1].tv_sec = archive_entry_mtime(raw);
+	times[0].tv_nsec = times[1].tv_nsec = archive_entry_mtime_nsec(raw);
+	if (!archive_entry_atime_is_set(raw))
+		return;
+	times[0].tv_sec = archive_entry_atime(raw);
+	times[0].tv_nsec = archive_entry_atime_nsec(raw);
 }
 
 /* Order matters: chown clears set-id bits and capabilities. */

@@ -169,6 +169,11 @@ static int collect_lines(const struct options *o, const struct image_list *list,
 
 /* --- how --------------------------------------------------------------------------- */
 
+static const char *field_of(const json_t *line, const char *key)
+{
+	return json_string_value(json_object_get(line, key));
+}
+
 static int print_table(const struct options *o, const json_t *lines, struct error *err)
 {
 	static const char *const keys[] = {
@@ -177,15 +182,14 @@ static int print_table(const struct options *o, const json_t *lines, struct erro
 	static const char *const heads[] = { "REPOSITORY", "TAG",     "DIGEST",
 					     "IMAGE ID",   "CREATED", "SIZE" };
 	cleanup_table struct table table = { .columns = o->digests ? 6 : 5 };
-	const json_t *line;
-	size_t i;
 
 	for (size_t k = 0; !o->noheading && k < ARRAY_SIZE(heads); k++)
 		if (k != 2 || o->digests)
 			table_add(&table, heads[k]);
-	json_array_foreach(lines, i, line) for (size_t k = 0; k < ARRAY_SIZE(keys);
-						k++) if (k != 2 || o->digests)
-		table_add(&table, json_string_value(json_object_get(line, keys[k])));
+	for (size_t i = 0; i < json_array_size(lines); i++)
+		for (size_t k = 0; k < ARRAY_SIZE(keys); k++)
+			if (k != 2 || o->digests)
+				table_add(&table, field_of(json_array_get(lines, i), keys[k]));
 	if (!strv_ok(&table.cells))
 		return err_oom(err);
 	table_print(&table);

@@ -56,10 +56,12 @@ static int split_platform(struct options *o, char *buffer, size_t size, struct e
 
 	if (!o->platform)
 		return 0;
-	if (strlen(o->platform) >= size || !strchr(o->platform, '/'))
-		return err_set(err, -EINVAL, "platform '%s' is not OS/ARCH", o->platform);
+	if (strlen(o->platform) >= size)
+		return err_set(err, -EINVAL, "platform '%s' is too long", o->platform);
 	(void)snprintf(buffer, size, "%s", o->platform);
 	slash = strchr(buffer, '/');
+	if (!slash)
+		return err_set(err, -EINVAL, "platform '%s' is not OS/ARCH", o->platform);
 	*slash = '\0';
 	o->pull.os = buffer;
 	o->pull.arch = slash + 1;
