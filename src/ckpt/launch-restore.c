@@ -279,7 +279,7 @@ static int check_free(const struct restore *r, struct error *err)
 	for (size_t i = 0; !r->new_pid_ns && i < r->n_tasks; i++) {
 		const struct rtask *t = r->tasks[i];
 
-		if (!t->pid || (kill((pid_t)t->pid, 0) < 0 && errno == ESRCH))
+		if (kill((pid_t)t->pid, 0) < 0 && errno == ESRCH)
 			continue;
 		err_set(err, -EEXIST, "process id %u of %s is taken", t->pid, rtask_comm(t));
 		err_hint(err, TAKEN_HINT);

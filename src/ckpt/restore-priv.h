@@ -66,7 +66,7 @@ enum {
 
 struct rtask {
 	enum rtask_kind kind;
-	uint32_t pid; /* 0 for a carrier: any */
+	uint32_t pid;
 	uint32_t pgid;
 	uint32_t sid;
 	struct rtask *parent; /* whose child it is in the end; NULL for the root */

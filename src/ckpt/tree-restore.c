@@ -13,6 +13,7 @@
  * Groups are joined when all group leaders exist (helpers stand in for those
  * that are gone). Helpers and zombies then end; helpers are reaped.
  */
+#include <errno.h>
 #include <linux/sched.h>
 #include <signal.h>
 #include <string.h>
@@ -93,6 +94,25 @@ static int check_adoption(const struct restore *r, const struct rtask *t, struct
 		       rtask_comm(t), t->parent->pid, t->sid);
 }
 
+static bool is_mentioned(const struct restore *r, uint32_t id)
+{
+	for (size_t i = 0; i < r->n_tasks; i++)
+		if (r->tasks[i]->pid == id || r->tasks[i]->sid == id || r->tasks[i]->pgid == id)
+			return true;
+	return false;
+}
+
+/* Any id will do for a carrier, but one that another task will want. */
+static uint32_t carrier_pid(const struct restore *r)
+{
+	uint32_t pid = 2;
+
+	while (is_mentioned(r, pid) ||
+	       (!r->new_pid_ns && (kill((pid_t)pid, 0) == 0 || errno != ESRCH)))
+		pid++;
+	return pid;
+}
+
 static int make_in_session(struct restore *r, struct rtask *t, struct error *err)
 {
 	struct rtask *leader = restore_find_task(r, t->sid);
@@ -114,7 +134,7 @@ static int make_in_session(struct restore *r, struct rtask *t, struct error *err
 	if (leader->kind == RTASK_LEADER && is_leader(leader)) {
 		t->forker = leader;
 	} else {
-		carrier = restore_add_task(r, RTASK_CARRIER, 0);
+		carrier = restore_add_task(r, RTASK_CARRIER, carrier_pid(r));
 		if (!carrier)
 			return err_oom(err);
 		carrier->sid = t->sid;
@@ -249,7 +269,7 @@ void tree_tape_pdeathsig(const struct restore *r, struct rtask *t)
 	tape_call(t->build, SYS_prctl, TAPE_ARGS(tape_imm(PR_SET_PDEATHSIG), tape_imm(SIGKILL)),
 		  "not to outlive its parent while it is built");
 	entry = tape_call(t->build, SYS_getppid, TAPE_ARGS(), "its parent lives");
-	if (t->parent && t->parent->pid)
+	if (t->parent)
 		tape_expect(t->build, entry, PIE_RULE_EQUAL, t->parent->pid);
 	else if (t == r->root && !r->opts->sibling)
 		tape_expect(t->build, entry, PIE_RULE_EQUAL, r->new_pid_ns ? 0 : getpid());
@@ -260,20 +280,17 @@ static void tape_forks(struct restore *r, struct rtask *t, bool before_setsid)
 	for (size_t i = 0; i < r->n_tasks; i++) {
 		struct rtask *c = r->tasks[i];
 		struct clone_args args = { .exit_signal = SIGCHLD };
+		int32_t tid;
 
 		if (c->forker != t || c->before_setsid != before_setsid)
 			continue;
-		if (c->pid) {
-			int32_t tid = (int32_t)c->pid;
-
-			args.set_tid = area_add(&r->area, &tid, sizeof(tid));
-			args.set_tid_size = 1;
-		}
+		tid = (int32_t)c->pid;
+		args.set_tid = area_add(&r->area, &tid, sizeof(tid));
+		args.set_tid_size = 1;
 		c->fork_entry =
 			tape_fork(t->build, area_add(&r->area, &args, sizeof(args)), c->build,
 				  "making process %u (%s)", c->pid, rtask_comm(c));
-		if (c->pid)
-			tape_expect(t->build, c->fork_entry, PIE_RULE_EQUAL, c->pid);
+		tape_expect(t->build, c->fork_entry, PIE_RULE_EQUAL, c->pid);
 	}
 }
 
@@ -306,10 +323,7 @@ static void tape_wait_children(struct restore *r, struct rtask *t)
 		if (c->parent != t || !ends_early(r, c))
 			continue;
 		tape_call(t->build, SYS_waitid,
-			  TAPE_ARGS(tape_imm(P_PID),
-				    c->kind == RTASK_CARRIER ? tape_slot(c->fork_entry)
-							     : tape_imm(c->pid),
-				    tape_imm(0),
+			  TAPE_ARGS(tape_imm(P_PID), tape_imm(c->pid), tape_imm(0),
 				    tape_imm(is_helper(c) ? WEXITED : WEXITED | WNOWAIT)),
 			  "waiting for the end of process %u (%s)", c->pid, rtask_comm(c));
 	}

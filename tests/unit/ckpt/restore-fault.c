@@ -29,6 +29,7 @@
 
 #define NO_SUCH_CALL 100000
 #define ENTRIES_MAX 100000
+#define GHOST "ghost" /* in the folder of the images */
 
 struct tree {
 	char dir[64];
@@ -52,16 +53,15 @@ static void victim(int said)
 {
 	struct sigaction action = { .sa_handler = on_alarm, .sa_flags = SA_RESTART };
 	struct itimerval late = { .it_value.tv_sec = 1000 };
-	char name[] = "/tmp/cryopod-fault-XXXXXX";
 	int ends[2];
 	pid_t zombie;
 	pid_t child;
 	int fd;
 
 	(void)setsid();
-	fd = mkstemp(name);
+	fd = open(GHOST, O_RDWR | O_CREAT | O_EXCL, 0600);
 	(void)!write(fd, "deleted", 7);
-	(void)unlink(name);
+	(void)unlink(GHOST);
 	(void)!pipe(ends);
 	(void)!write(ends[1], "content", 7);
 	(void)sigaction(SIGALRM, &action, NULL);
@@ -100,6 +100,8 @@ static int setup(void **state)
 	if (t->root == 0) {
 		int null = open("/dev/null", O_RDWR);
 
+		if (fchdir(t->images) < 0)
+			_exit(1);
 		(void)dup2(null, 0);
 		(void)dup2(null, 1);
 		(void)dup2(null, 2);
@@ -146,7 +148,13 @@ static size_t entries_before_release(const struct tape *tape)
 
 	while (n && tape->entries[n - 1].op != PIE_OP_BARRIER)
 		n--;
-	return n ? n - 1 : tape->n;
+	return n && strcmp(tape->name, "become") == 0 ? n - 1 : tape->n;
+}
+
+/* Barriers, stores and the like can't fail. */
+static bool can_fail(const struct pie_entry *entry)
+{
+	return entry->op == PIE_OP_SYSCALL || entry->op == PIE_OP_FORK;
 }
 
 static void strike(void *arg, struct area *area)
@@ -156,19 +164,18 @@ static void strike(void *arg, struct area *area)
 
 	for (size_t i = 0; i < area->n_tapes; i++) {
 		struct tape *tape = area->tapes[i];
-		size_t n =
-			strcmp(tape->name, "become") == 0 ? entries_before_release(tape) : tape->n;
 
-		if (left >= n) {
-			left -= n;
-			continue;
+		for (size_t j = 0; j < entries_before_release(tape); j++) {
+			if (!can_fail(&tape->entries[j]) || left--)
+				continue;
+			(void)snprintf(s->label, sizeof(s->label),
+				       "task %u, %s tape, entry %zu: %s", tape->task, tape->name, j,
+				       tape_label(tape, (uint32_t)j));
+			tape->entries[j] =
+				(struct pie_entry){ .op = PIE_OP_SYSCALL, .nr = NO_SUCH_CALL };
+			s->struck = true;
+			return;
 		}
-		(void)snprintf(s->label, sizeof(s->label), "task %u, %s tape, entry %zu: %s",
-			       tape->task, tape->name, left, tape_label(tape, (uint32_t)left));
-		tape->entries[left] =
-			(struct pie_entry){ .op = PIE_OP_SYSCALL, .nr = NO_SUCH_CALL };
-		s->struck = true;
-		return;
 	}
 }
 
@@ -186,6 +193,8 @@ static void assert_nothing_left(const struct tree *t, size_t fds, const char *la
 {
 	bool gone = kill(t->root, 0) < 0 && kill(t->child, 0) < 0;
 
+	if (faccessat(t->images, GHOST, F_OK, 0) == 0)
+		fail_msg("%s: the deleted file is there", label);
 	if (!gone || waitpid(-1, NULL, WNOHANG) >= 0 || count_fds() != fds)
 		fail_msg("%s: something is left", label);
 }
