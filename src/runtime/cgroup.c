@@ -74,6 +74,14 @@ static int add_clean_path(struct buf *path, const char *wanted, struct error *er
 	return 0;
 }
 
+/* Hierarchies with a name and no controller are somebody's own, and come and go. systemd's is
+ * the one that all know. */
+static bool is_of_others(const struct cgroup_hierarchy *h)
+{
+	return strncmp(h->controllers, "name=", 5) == 0 &&
+	       strcmp(h->controllers, "name=systemd") != 0;
+}
+
 static int add_parts(struct cgroup *cg, const struct cgroupfs *all, struct error *err)
 {
 	cg->parts = arena_new_array(&cg->arena, struct cgroup_part, all->n);
@@ -82,6 +90,8 @@ static int add_parts(struct cgroup *cg, const struct cgroupfs *all, struct error
 	for (size_t i = 0; i < all->n; i++) {
 		const struct cgroup_hierarchy *h = &all->hierarchies[i];
 
+		if (is_of_others(h))
+			continue;
 		if (cgroup_path_covers(cg->path, h->own))
 			return err_set(err, -EPERM,
 				       "cgroup '%s' of '%s' is the runtime's own or above it",

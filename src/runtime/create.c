@@ -89,7 +89,7 @@ static int make_fifo(const struct create *c, struct error *err)
 	return 0;
 }
 
-/* Folder, plan, groups, in the order that container.h promises. */
+/* The folder and the plan, written down before anything of it is made (container.h). */
 static int make_container(const struct runtime *rt, const char *id, struct create *c,
 			  struct error *err)
 {
@@ -112,12 +112,21 @@ static int make_container(const struct runtime *rt, const char *id, struct creat
 				err);
 	if (r >= 0)
 		r = container_save(&c->container, err);
-	if (r >= 0)
-		r = cgroup_create(&c->container.cgroup, err);
+	return r;
+}
+
+/* Beside the init's work: every call here may wait for the kernel's grace period. */
+static int make_groups(struct create *c, struct error *err)
+{
+	int r;
+
+	r = cgroup_create(&c->container.cgroup, err);
 	if (r >= 0)
 		r = container_save(&c->container, err);
 	if (r >= 0)
 		r = cgroup_set_resources(&c->container.cgroup, &c->bundle.spec.lx.resources, err);
+	if (r >= 0)
+		r = cgroup_join(&c->container.cgroup, c->init, err);
 	return r;
 }
 
@@ -163,7 +172,7 @@ static int accompany(struct create *c, struct error *err)
 	if (r >= 0 && new_user)
 		r = sync_send(c->sync, SYNC_GO, err);
 	if (r >= 0)
-		r = cgroup_join(&c->container.cgroup, c->init, err);
+		r = make_groups(c, err);
 	if (r >= 0)
 		r = sync_send(c->sync, SYNC_GO, err);
 	if (r < 0)

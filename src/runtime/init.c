@@ -92,31 +92,32 @@ static int run_outside_hooks(const struct init *init, struct error *err)
 }
 
 /*
- * The maker puts us into our groups while we mount: a migration waits for a
- * grace period of the kernel's, which is most of the time a creation takes.
- * A cgroup namespace has its root where we are, so there we wait first.
+ * The maker makes our groups and puts us there while we mount: that waits for a
+ * grace period of the kernel's, which is most of the time a creation takes. A
+ * cgroup namespace has its root where we are, so it's made then, too.
  */
-static int build_root(const struct init *init, struct error *err)
+static int wait_for_groups(void *arg, struct error *err)
+{
+	const struct init *init = arg;
+	int r = sync_expect(init->sync, SYNC_GO, err);
+
+	return r < 0 ? r : ns_enter_cgroup(init->spec, err);
+}
+
+static int build_root(struct init *init, struct error *err)
 {
 	struct rootfs rootfs = { .spec = init->spec,
 				 .cgroup = &init->container->cgroup,
 				 .bundle = init->bundle,
 				 .path = init->rootfs,
+				 .groups_ready = wait_for_groups,
+				 .arg = init,
 				 .fd = -EBADF };
-	const bool wait_first = spec_wants_ns(init->spec, NS_KIND_CGROUP);
-	int r = 0;
+	int r;
 
-	if (wait_first) {
-		r = sync_expect(init->sync, SYNC_GO, err);
-		if (r >= 0)
-			r = ns_enter_cgroup(init->spec, err);
-	}
-	if (r >= 0)
-		r = rootfs_open(&rootfs, err);
+	r = rootfs_open(&rootfs, err);
 	if (r >= 0)
 		r = rootfs_mount(&rootfs, err);
-	if (r >= 0 && !wait_first)
-		r = sync_expect(init->sync, SYNC_GO, err);
 	if (r >= 0)
 		r = run_outside_hooks(init, err);
 	if (r >= 0)
@@ -147,7 +148,7 @@ static int wait_for_start(const struct init *init, struct error *err)
 	return 0;
 }
 
-static int set_up(const struct init *init, struct process *process, struct seccomp_program *filter,
+static int set_up(struct init *init, struct process *process, struct seccomp_program *filter,
 		  struct error *err)
 {
 	const int keep[] = { init->sync, init->container->dir };
@@ -182,7 +183,7 @@ static int go_on(const struct init *init, struct error *err)
 	return r;
 }
 
-_Noreturn void init_run_child(const struct init *init)
+_Noreturn void init_run_child(struct init *init)
 {
 	struct process process = PROCESS_INIT;
 	struct seccomp_program filter = SECCOMP_PROGRAM_INIT;

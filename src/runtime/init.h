@@ -26,4 +26,4 @@ struct init {
 };
 
 /* Runs in the new process. */
-_Noreturn void init_run_child(const struct init *init);
+_Noreturn void init_run_child(struct init *init);

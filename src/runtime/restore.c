@@ -111,12 +111,6 @@ static int make_container(const struct runtime *rt, const char *id, struct resto
 	if (r >= 0)
 		r = container_save(c, err);
 	if (r >= 0)
-		r = cgroup_create(&c->cgroup, err);
-	if (r >= 0)
-		r = container_save(c, err);
-	if (r >= 0)
-		r = cgroup_set_resources(&c->cgroup, &x->bundle.spec.lx.resources, err);
-	if (r >= 0)
 		r = make_mount_points(&x->bundle, err);
 	return r;
 }
@@ -148,15 +142,32 @@ static int set_up_network(const struct spec *spec, pid_t pid, struct error *err)
 	return r;
 }
 
+/* As late as here, since each of these may wait for the kernel's grace period (cgroup-warm.h),
+ * which passes while the images are read. */
+static int make_groups(struct restore *x, pid_t host_pid, struct error *err)
+{
+	struct container *c = &x->container;
+	int r;
+
+	r = cgroup_create(&c->cgroup, err);
+	if (r >= 0)
+		r = container_save(c, err);
+	if (r >= 0)
+		r = cgroup_set_resources(&c->cgroup, &x->bundle.spec.lx.resources, err);
+	if (r >= 0)
+		r = cgroup_join(&c->cgroup, host_pid, err);
+	return r;
+}
+
 static int created(void *arg, pid_t host_pid, struct error *err)
 {
 	struct restore *x = arg;
 	const struct spec *spec = &x->bundle.spec;
 	int r;
 
-	r = procref_of(host_pid, &x->container.init, err);
+	r = make_groups(x, host_pid, err);
 	if (r >= 0)
-		r = cgroup_join(&x->container.cgroup, host_pid, err);
+		r = procref_of(host_pid, &x->container.init, err);
 	if (r >= 0)
 		r = set_up_network(spec, host_pid, err);
 	if (r >= 0)

@@ -146,10 +146,18 @@ int rootfs_mount(const struct rootfs *rootfs, struct error *err)
 {
 	bool own_dev = true;
 	bool dev_read_only = false;
+	bool ready = false;
 	int r;
 
 	for (size_t i = 0; i < rootfs->spec->n_mounts; i++) {
 		struct spec_mount m = rootfs->spec->mounts[i];
+
+		if (!ready && strncmp(m.type, "cgroup", 6) == 0) {
+			ready = true;
+			r = rootfs->groups_ready(rootfs->arg, err);
+			if (r < 0)
+				return r;
+		}
 
 		if (strcmp(m.destination, "/dev") == 0 && m.options.bind)
 			own_dev = false;
@@ -161,12 +169,12 @@ int rootfs_mount(const struct rootfs *rootfs, struct error *err)
 		if (r < 0)
 			return err_wrap(err, r, "mount '%s' (%s)", m.destination, m.type);
 	}
-	if (own_dev) {
-		r = device_make_all(rootfs, err);
-		if (r < 0)
-			return r;
-	}
-	return dev_read_only ? seal_dev(rootfs, err) : 0;
+	r = own_dev ? device_make_all(rootfs, err) : 0;
+	if (r >= 0 && dev_read_only)
+		r = seal_dev(rootfs, err);
+	if (r >= 0 && !ready)
+		r = rootfs->groups_ready(rootfs->arg, err);
+	return r;
 }
 
 /* --- change of root ------------------------------------------------------------ */

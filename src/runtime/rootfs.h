@@ -22,6 +22,10 @@ struct rootfs {
 	const struct cgroup *cgroup;
 	const char *bundle; /* absolute; relative sources start here */
 	const char *path;   /* absolute */
+	/* Waits until we're in our groups. Called once by rootfs_mount(): before the first mount
+	 * that shows them, or at the end. */
+	int (*groups_ready)(void *arg, struct error *err);
+	void *arg;
 	int fd;
 };
 

@@ -12,12 +12,13 @@
 #include "runtime/cgroup-tasks.h"
 #include "runtime/cgroup.h"
 
-/* Two hierarchies that exist nowhere, with the process in a group of one. */
+/* Hierarchies that exist nowhere; the process is in a group of one, one is not for us. */
 static struct cgroup_hierarchy hierarchies[] = {
 	{ .controllers = "memory", .mountpoint = "/nowhere/memory", .own = "/outer/us" },
+	{ .controllers = "name=others", .mountpoint = "/nowhere/others", .own = "/" },
 	{ .v2 = true, .controllers = "", .mountpoint = "/nowhere/unified", .own = "/" },
 };
-static const struct cgroupfs fake = { .hierarchies = hierarchies, .n = 2 };
+static const struct cgroupfs fake = { .hierarchies = hierarchies, .n = 3 };
 
 static void paths(void **state UNUSED)
 {
