@@ -103,6 +103,19 @@ int file_replace_at(int dirfd, const char *name, const void *data, size_t len, m
 	return replace(dirfd, name, data, len, mode, false, err);
 }
 
+int file_write_at(int dirfd, const char *name, const void *data, size_t len, mode_t mode,
+		  struct error *err)
+{
+	cleanup_fd int fd = -EBADF;
+	int r;
+
+	fd = openat(dirfd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
+	if (fd < 0)
+		return err_sys(err, "create '%s'", name);
+	r = fd_write_all(fd, data, len);
+	return r < 0 ? err_set(err, r, "write '%s': %s", name, strerror(-r)) : 0;
+}
+
 int file_poke_at(int dirfd, const char *name, const char *text, struct error *err)
 {
 	cleanup_fd int fd = -EBADF;

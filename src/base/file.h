@@ -25,6 +25,13 @@ int file_write_atomic_at(int dirfd, const char *name, const void *data, size_t l
 int file_replace_at(int dirfd, const char *name, const void *data, size_t len, mode_t mode,
 		    struct error *err);
 
+/*
+ * Makes or overwrites the file, without a word on when it reaches the disk: for
+ * files that are worthless without others written beside them.
+ */
+int file_write_at(int dirfd, const char *name, const void *data, size_t len, mode_t mode,
+		  struct error *err);
+
 /* One write(2) to an existing file, as the kernel's control files want it. */
 int file_poke_at(int dirfd, const char *name, const char *text, struct error *err);
 

@@ -284,7 +284,8 @@ int outside_save_stdio(const struct container *c, int images, struct error *err)
 	r = json_format(list, 0, &text, err);
 	if (r < 0)
 		return r;
-	return file_write_atomic_at(images, OUTSIDE_DESCRIPTORS, text, strlen(text), 0600, err);
+	/* Written while the container is frozen, like the images it belongs to: not synced. */
+	return file_write_at(images, OUTSIDE_DESCRIPTORS, text, strlen(text), 0600, err);
 }
 
 int outside_load_stdio(int images, struct outside *outside, struct error *err)

@@ -52,6 +52,19 @@ static void what_was_written_is_read(void **state)
 	assert_int_equal(st.st_mode & 07777, 0600);
 }
 
+static void a_plain_write_replaces_and_follows_no_link(void **state)
+{
+	struct fixture *f = *state;
+	cleanup_free char *data = NULL;
+
+	assert_int_equal(file_write_at(f->dir, "p", "longer", 6, 0600, NULL), 0);
+	assert_int_equal(file_write_at(f->dir, "p", "new", 3, 0600, NULL), 0);
+	assert_int_equal(file_read_at(f->dir, "p", 16, &data, NULL, NULL), 0);
+	assert_string_equal(data, "new");
+	assert_int_equal(symlinkat("p", f->dir, "link"), 0);
+	assert_int_equal(file_write_at(f->dir, "link", "x", 1, 0600, NULL), -ELOOP);
+}
+
 static void nothing_temporary_stays(void **state)
 {
 	struct fixture *f = *state;
@@ -112,6 +125,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(what_was_written_is_read, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_plain_write_replaces_and_follows_no_link, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(nothing_temporary_stays, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(too_big_is_refused, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_tree_is_removed_without_following_links, set_up,
