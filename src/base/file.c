@@ -128,7 +128,34 @@ int file_poke_at(int dirfd, const char *name, const char *text, struct error *er
 	return 0;
 }
 
-static int remove_below(int fd, struct error *err)
+/*
+ * A removal holds a descriptor for each folder it is in, and a container can
+ * nest folders deeper than descriptors go. So what lies too deep is moved up
+ * into the top folder, and removed in another round.
+ */
+#define REMOVE_DEPTH 64
+
+struct removal {
+	int top;
+	unsigned int moved;
+};
+
+static int move_up(struct removal *removal, int dirfd, const char *name, struct error *err)
+{
+	char aside[32];
+
+	do {
+		(void)snprintf(aside, sizeof(aside), ".too-deep.%u", removal->moved++);
+		if (renameat2(dirfd, name, removal->top, aside, RENAME_NOREPLACE) == 0)
+			return 0;
+	} while (errno == EEXIST);
+	return err_sys(err, "move '%s' up", name);
+}
+
+static int remove_entry(struct removal *removal, int dirfd, const char *name, unsigned int depth,
+			struct error *err);
+
+static int remove_below(struct removal *removal, int fd, unsigned int depth, struct error *err)
 {
 	cleanup_dir DIR *dir = NULL;
 	struct dirent *entry;
@@ -143,28 +170,79 @@ static int remove_below(int fd, struct error *err)
 	while ((errno = 0, entry = readdir(dir))) {
 		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
 			continue;
-		r = file_remove_tree_at(dirfd(dir), entry->d_name, err);
+		r = remove_entry(removal, dirfd(dir), entry->d_name, depth, err);
 		if (r < 0)
 			return r;
 	}
 	return errno ? err_sys(err, "read folder") : 0;
 }
 
-int file_remove_tree_at(int dirfd, const char *name, struct error *err)
+/* 1: it is gone, and was no folder that has something in it. */
+static int remove_simple(int dirfd, const char *name, struct error *err)
 {
-	int fd;
-	int r;
-
 	if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
-		return 0;
+		return 1;
 	if (errno != EISDIR && errno != EPERM)
 		return err_sys(err, "remove '%s'", name);
-	fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (unlinkat(dirfd, name, AT_REMOVEDIR) == 0)
+		return 1;
+	if (errno == ENOTDIR) /* a file after all, and one that may not be removed */
+		return err_set(err, -EPERM, "remove '%s': %s", name, strerror(EPERM));
+	if (errno != ENOTEMPTY && errno != EEXIST)
+		return err_sys(err, "remove folder '%s'", name);
+	return 0;
+}
+
+static int open_to_remove(int dirfd, const char *name, struct error *err)
+{
+	int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	return fd < 0 ? err_sys(err, "open folder '%s'", name) : fd;
+}
+
+static int remove_entry(struct removal *removal, int dirfd, const char *name, unsigned int depth,
+			struct error *err)
+{
+	int r = remove_simple(dirfd, name, err);
+	int fd;
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	if (depth == REMOVE_DEPTH)
+		return move_up(removal, dirfd, name, err);
+	fd = open_to_remove(dirfd, name, err);
 	if (fd < 0)
-		return err_sys(err, "open folder '%s'", name);
-	r = remove_below(fd, err); /* takes fd */
+		return fd;
+	r = remove_below(removal, fd, depth + 1, err); /* takes fd */
 	if (r < 0)
 		return err_wrap(err, r, "remove '%s'", name);
+	if (unlinkat(dirfd, name, AT_REMOVEDIR) < 0)
+		return err_sys(err, "remove folder '%s'", name);
+	return 0;
+}
+
+int file_remove_tree_at(int dirfd, const char *name, struct error *err)
+{
+	struct removal removal = { .top = -EBADF };
+	cleanup_fd int top = -EBADF;
+	unsigned int before;
+	int r;
+
+	r = remove_simple(dirfd, name, err);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	top = open_to_remove(dirfd, name, err);
+	if (top < 0)
+		return top;
+	removal.top = top;
+	do {
+		int fd = open_to_remove(top, ".", err);
+
+		before = removal.moved;
+		r = fd < 0 ? fd : remove_below(&removal, fd, 1, err); /* takes fd */
+		if (r < 0)
+			return err_wrap(err, r, "remove '%s'", name);
+	} while (removal.moved != before);
 	if (unlinkat(dirfd, name, AT_REMOVEDIR) < 0)
 		return err_sys(err, "remove folder '%s'", name);
 	return 0;

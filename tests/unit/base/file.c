@@ -107,6 +107,27 @@ static void a_tree_is_removed_without_following_links(void **state)
 	assert_int_equal(file_remove_tree_at(f->dir, "t", NULL), 0);
 }
 
+/* Deeper than descriptors, and than a path can be written. */
+static void a_deep_tree_is_removed(void **state)
+{
+	struct fixture *f = *state;
+	int dir = openat(f->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	for (int i = 0; i < 1200; i++) {
+		int next;
+
+		assert_int_equal(mkdirat(dir, "d", 0700), 0);
+		assert_int_equal(mknodat(dir, ".too-deep.0", S_IFREG | 0600, 0), 0);
+		next = openat(dir, "d", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		assert_true(next >= 0);
+		(void)close(dir);
+		dir = next;
+	}
+	(void)close(dir);
+	assert_int_equal(file_remove_tree_at(f->dir, "d", NULL), 0);
+	assert_int_equal(faccessat(f->dir, "d", F_OK, AT_SYMLINK_NOFOLLOW), -1);
+}
+
 static void slurp_crosses_its_first_block(void **state)
 {
 	struct fixture *f = *state;
@@ -131,6 +152,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(too_big_is_refused, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_tree_is_removed_without_following_links, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(a_deep_tree_is_removed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(slurp_crosses_its_first_block, set_up, tear_down),
 	};
 
