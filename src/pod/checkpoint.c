@@ -24,6 +24,9 @@
 /* conmon notices the end of the processes at once; this is for a machine that is very busy. */
 #define END_WAIT_NS (UINT64_C(30) * NS_PER_SEC)
 
+/* How long processes that were sent SIGKILL may take to be gone. */
+#define DYING_WAIT_NS NS_PER_SEC
+
 static const char *const dump_leftovers[] = { "dump.log", "stats-dump", "config.dump",
 					      "spec.dump" };
 
@@ -208,6 +211,16 @@ static int settle_dump(struct pod *pod, struct held *held, struct error *err)
 	return lifecycle_cleanup(pod, held, err);
 }
 
+/*
+ * The runtime failed, or was killed: has the dump been complete before that?
+ * The images are only looked at when the processes are gone: while they live,
+ * they are the container, whatever was written.
+ */
+static bool is_complete(struct pod *pod, const struct container *c, const struct place *p)
+{
+	return access(p->inventory, F_OK) == 0 && exit_wait(pod, c, DYING_WAIT_NS, NULL) > 0;
+}
+
 static int check_dump(const struct container *c, struct error *err)
 {
 	if (c->state.status != STATUS_RUNNING)
@@ -237,6 +250,8 @@ int checkpoint_make(struct pod *pod, struct held *held, const struct checkpoint_
 	if (r < 0)
 		return r;
 	r = call_dump(pod, c, &p, o, ret, err);
+	if (r < 0 && !o->leave_running && is_complete(pod, c, &p))
+		r = 0;
 	if (r < 0) {
 		bring_older_back(&p);
 		(void)note_intent(pod, held, NULL, NULL); /* without its file it means nothing */
