@@ -20,6 +20,7 @@
 #include "ckpt/file-restore.h"
 #include "ckpt/mem-restore.h"
 #include "ckpt/restore-priv.h"
+#include "ckpt/shmem-restore.h"
 #include "ckpt/vma-status.h"
 
 #define PAGE UINT64_C(4096)
@@ -113,8 +114,8 @@ static const char *refused_kind(const VmaEntry *v)
 		return "a shadow stack";
 	if (v->status & VMA_AREA_MEMFD)
 		return "a memfd";
-	if (v->status & VMA_ANON_SHARED)
-		return "shared anonymous memory";
+	if (v->status & VMA_ANON_SHARED && v->flags & MAP_HUGETLB)
+		return "shared memory of huge pages";
 	if (v->status & (VMA_UNSUPPORTED | VMA_EXT_PLUGIN))
 		return "device memory";
 	return NULL;
@@ -192,6 +193,16 @@ static int tape_map(struct restore *r, struct rtask *t, const VmaEntry *v, bool 
 			return ret;
 		file->mapped = true;
 		name = file->entry->reg->name;
+		flags &= ~(uint64_t)MAP_ANONYMOUS;
+	} else if (v->status & VMA_ANON_SHARED) {
+		int ret;
+
+		fd = shmem_stage(r, v->shmid, err);
+		ret = fd < 0 ? fd : fd_keep(t, fd, err);
+		if (ret < 0)
+			return err_wrap(err, ret, "task %u (%s): mapping %" PRIx64 "-%" PRIx64,
+					t->pid, rtask_comm(t), v->start, v->end);
+		name = "shared memory";
 		flags &= ~(uint64_t)MAP_ANONYMOUS;
 	} else {
 		flags |= MAP_ANONYMOUS;

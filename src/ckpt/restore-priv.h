@@ -41,6 +41,7 @@ struct error;
 struct rfile;
 struct rextra;
 struct rghost;
+struct rshmems;
 struct frame_context;
 
 #define RESTORE_TASKS_MAX 65536
@@ -150,10 +151,11 @@ struct restore {
 	size_t n_extras;
 	struct rghost *ghosts; /* deleted files that are made again for a moment */
 	size_t n_ghosts;
-	bool owners;	  /* some file has an owner that gets its signals */
-	uint8_t *fd_used; /* bitmap: numbers that are no staging number */
-	size_t fd_max;	  /* its size in bits */
-	int *own_fds;	  /* M's own, opened for the tree; closed at the end */
+	struct rshmems *shmems; /* shmem-restore.c; NULL: not collected yet */
+	bool owners;		/* some file has an owner that gets its signals */
+	uint8_t *fd_used;	/* bitmap: numbers that are no staging number */
+	size_t fd_max;		/* its size in bits */
+	int *own_fds;		/* M's own, opened for the tree; closed at the end */
 	size_t n_own_fds;
 	int proc_fd; /* staging number of M's /proc; -1: not yet */
 

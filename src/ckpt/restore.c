@@ -22,6 +22,7 @@
 #include "ckpt/mount-restore.h"
 #include "ckpt/ns-restore.h"
 #include "ckpt/restore-priv.h"
+#include "ckpt/shmem-restore.h"
 #include "img/image.h"
 #include "img/pb/stats.pb-c.h"
 
@@ -261,6 +262,7 @@ static int restore_run(struct restore *r, struct error *err)
 static void restore_done(struct restore *r)
 {
 	files_done(r);
+	shmem_restore_done(r);
 	area_done(&r->area);
 	free(r->own_children);
 	free(r->tasks);

@@ -122,11 +122,16 @@ int unix_tape_feed(struct socks *all, struct sock *s, struct error *err)
 				       "unix socket %u: nobody can send to it again what waits "
 				       "in it",
 				       s->e->id);
-		len = unix_address(all, s, &address);
-		unix_tape_enter_dir(all, s);
-		/* Connected, it takes from there only. */
-		spare = !target;
-		from = spare ? fd_stage(all->r, err) : target->file->staging;
+		/* Connected, it takes from there only; else one that is connected to it is likelier
+		 * to have sent this than a stranger. */
+		if (!target && s->sources && s->sources->connected) {
+			from = s->sources->file->staging;
+		} else {
+			len = unix_address(all, s, &address);
+			unix_tape_enter_dir(all, s);
+			spare = !target;
+			from = spare ? fd_stage(all->r, err) : target->file->staging;
+		}
 		if (from < 0)
 			return from;
 		if (spare)

@@ -1,0 +1,17 @@
+/*
+ * shmem-restore: shared anonymous memory of a tree that is being rebuilt.
+ */
+#pragma once
+
+#include <stdint.h>
+
+struct error;
+struct restore;
+
+/* The staging number of a segment, which R fills from pagemap-shmem-ID.img. Its mappings are
+ * made from there. */
+int shmem_stage(struct restore *r, uint64_t id, struct error *err);
+void shmem_restore_done(struct restore *r);
+
+/* R's tape: the segment's pages are written to that descriptor. */
+int shmem_tape_fill(struct restore *r, uint64_t id, uint64_t size, int staging, struct error *err);
