@@ -241,6 +241,7 @@ static void undo(struct restore *r)
 		reap_orphans(r);
 	(void)prctl(PR_SET_CHILD_SUBREAPER, subreaper, 0, 0, 0);
 	ghosts_undo(r);
+	cgroup_undo(r);
 	r->host_pid = 0;
 }
 
@@ -253,6 +254,8 @@ static int build_tree(struct restore *r, struct error *err)
 
 	if (opts->created)
 		ret = opts->created(opts->arg, r->host_pid, err);
+	if (ret >= 0)
+		ret = cgroup_place(r, err);
 	if (ret < 0)
 		return ret;
 	launch_store(r, r->words.go);
@@ -278,11 +281,16 @@ static int check_free(const struct restore *r, struct error *err)
 {
 	for (size_t i = 0; !r->new_pid_ns && i < r->n_tasks; i++) {
 		const struct rtask *t = r->tasks[i];
+		struct proc_stat stat;
 
 		if (kill((pid_t)t->pid, 0) < 0 && errno == ESRCH)
 			continue;
 		err_set(err, -EEXIST, "process id %u of %s is taken", t->pid, rtask_comm(t));
-		err_hint(err, TAKEN_HINT);
+		if (proc_stat_of((pid_t)t->pid, &stat, NULL) >= 0 && stat.state == 'Z')
+			err_hint(err, "that process has ended, but its parent %d has not asked how",
+				 stat.ppid);
+		else
+			err_hint(err, TAKEN_HINT);
 		return -EEXIST;
 	}
 	return 0;

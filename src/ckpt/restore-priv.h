@@ -24,6 +24,7 @@
 #include <sys/types.h>
 
 #include "base/arena.h"
+#include "base/strv.h"
 #include "cryo/restore.h"
 #include "img/pb/core.pb-c.h"
 #include "img/pb/creds.pb-c.h"
@@ -171,7 +172,8 @@ struct restore {
 
 	pid_t host_pid; /* R; 0 before */
 	int root_pidfd;
-	pid_t *own_children; /* M's before R was made */
+	struct strv made_groups; /* folders of cgroups made for this tree */
+	pid_t *own_children;	 /* M's before R was made */
 	size_t n_own_children;
 	uint64_t forking_ns;
 	uint64_t pages; /* pages whose content is restored */
@@ -257,6 +259,10 @@ int task_tape(struct restore *r, struct rtask *t, struct error *err);
  * next children are born into the new time namespace. */
 int timens_begin(struct restore *r, int *ret_old_fd, struct error *err);
 int timens_end(int old_fd, struct error *err);
+
+/* cgroup-restore.c: R into the root task's groups; and those made are removed again */
+int cgroup_place(struct restore *r, struct error *err);
+void cgroup_undo(struct restore *r);
 
 /* guide-restore.c: tasks that M leads out by ptrace */
 int guide_seize(struct restore *r, struct error *err);

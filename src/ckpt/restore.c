@@ -264,6 +264,7 @@ static void restore_done(struct restore *r)
 	files_done(r);
 	shmem_restore_done(r);
 	area_done(&r->area);
+	strv_done(&r->made_groups);
 	free(r->own_children);
 	free(r->tasks);
 	arena_done(&r->arena);

@@ -69,8 +69,9 @@ static const struct opt restore_option_table[] = {
 	L('J', "join-ns", join_ns, "TYPE:FILE", "join this namespace"),
 	L(0, "empty-ns", empty_ns, "TYPE", "make this namespace (net) without content"),
 	S(0, "pidfile", pidfile, "FILE", "write the root's process id there"),
-	OPT_OPTIONAL(0, "manage-cgroups", struct restore_options, cgroups, "MODE",
-		     "ignore, none, props, soft (as without), full or strict"),
+	OPT_OPTIONAL(
+		0, "manage-cgroups", struct restore_options, cgroups, "MODE",
+		"put the tree into its groups: none, props, soft (the default), full, strict or ignore"),
 	F('l', "file-locks", file_locks, "restore file locks"),
 	F(0, "tcp-established", tcp_established, "restore established TCP connections"),
 	F(0, "tcp-close", tcp_close, "restore established TCP connections as closed"),
@@ -95,7 +96,7 @@ static int parse_cgroups(const char *mode, enum cryo_cgroups_mode *ret, struct e
 	static const char *const names[] = { "ignore", "none", "props", "soft", "full", "strict" };
 
 	if (!mode || !*mode) {
-		*ret = CRYO_CGROUPS_SOFT;
+		*ret = mode ? CRYO_CGROUPS_SOFT : CRYO_CGROUPS_IGNORE;
 		return 0;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
