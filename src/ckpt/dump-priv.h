@@ -18,7 +18,6 @@
 #include "base/mountinfo.h"
 #include "base/proc-maps.h"
 #include "base/proc.h"
-#include "base/strv.h"
 #include "ckpt/external.h"
 #include "ckpt/timed-calls.h"
 #include "cryo/dump.h"
@@ -95,6 +94,7 @@ struct dump_ns_info {
 struct dump_file_ids;
 struct dump_shmems;
 struct dump_ghosts;
+struct dump_images;
 struct dump_cgroups;
 struct dump_unix;
 struct tmpfs_ahead;
@@ -128,16 +128,23 @@ struct dump {
 	size_t n_tmpfs;
 	struct tmpfs_ahead *tmpfs_ahead;
 	struct dump_unix *unix_sockets; /* sk-unix-dump.c; NULL: none so far */
-	void *pipes_seen; /* tsearch(3) of inode numbers: content is saved */
+	void *pipes_seen;		/* tsearch(3) of inode numbers: content is saved */
 	uint32_t last_pages_id;
 	char *page_buffer;
-	struct strv created; /* image files we made, to be removed on failure */
-	bool complete;	     /* all images are whole: the tree may die */
+	struct dump_images *images; /* the files of this dump */
+	bool complete;		    /* all images are whole: the tree may die */
 	struct cryo_dump_stats stats;
 	uint64_t shpages_written;
 };
 
-/* An image that will be removed if the dump fails. */
+/*
+ * images-dump.c: files that will be removed if the dump fails. Before the
+ * freeze those that will probably be asked for are made; dump_images_remove()
+ * takes back what was not, or all.
+ */
+int dump_images_prepare(struct dump *dump, struct error *err);
+void dump_images_remove(struct dump *dump, bool all);
+void dump_images_done(struct dump *dump);
 int dump_image_create(struct dump *dump, struct image *image, enum img_kind kind, uint64_t id,
 		      struct error *err);
 int dump_image_one(struct dump *dump, enum img_kind kind, uint64_t id,

@@ -22,53 +22,7 @@
 #include "ckpt/seccomp.h"
 #include "ckpt/shmem.h"
 #include "ckpt/sk-unix.h"
-#include "img/pagemap.h"
 #include "img/pb/stats.pb-c.h"
-
-static int note_created(struct dump *dump, enum img_kind kind, uint64_t id, struct error *err)
-{
-	char name[IMG_NAME_MAX];
-
-	img_kind_file_name(kind, id, name);
-	strv_add(&dump->created, name);
-	return strv_ok(&dump->created) ? 0 : err_oom(err);
-}
-
-int dump_image_create(struct dump *dump, struct image *image, enum img_kind kind, uint64_t id,
-		      struct error *err)
-{
-	int r = note_created(dump, kind, id, err);
-
-	return r < 0 ? r : image_create(image, dump->opts->images_dir, kind, id, err);
-}
-
-int dump_image_one(struct dump *dump, enum img_kind kind, uint64_t id,
-		   const ProtobufCMessage *message, struct error *err)
-{
-	int r = note_created(dump, kind, id, err);
-
-	return r < 0 ? r : image_write_one(dump->opts->images_dir, kind, id, message, err);
-}
-
-int dump_pagemap_create(struct dump *dump, struct pagemap_writer *writer, enum img_kind kind,
-			uint64_t id, struct error *err)
-{
-	uint32_t pages_id = ++dump->last_pages_id;
-	int r;
-
-	r = note_created(dump, kind, id, err);
-	if (r == 0)
-		r = note_created(dump, IMG_KIND_PAGES, pages_id, err);
-	if (r == 0)
-		r = pagemap_create(writer, dump->opts->images_dir, kind, id, pages_id, err);
-	return r;
-}
-
-static void remove_created(struct dump *dump)
-{
-	for (size_t i = 0; i < dump->created.n; i++)
-		(void)unlinkat(dump->opts->images_dir, dump->created.items[i], 0); /* best effort */
-}
 
 static int prepare(struct dump *dump, struct error *err)
 {
@@ -83,6 +37,8 @@ static int prepare(struct dump *dump, struct error *err)
 		r = namespaces_check(dump, err);
 	if (r == 0)
 		r = check_tree_first(dump->opts, err);
+	if (r == 0)
+		r = dump_images_prepare(dump, err);
 	if (r == 0)
 		r = cgroup_prepare(dump, err);
 	if (r == 0)
@@ -222,7 +178,7 @@ static void dump_done(struct dump *dump)
 	cgroup_done(dump);
 	timed_calls_done(&dump->timed_calls);
 	file_ids_free(dump->file_ids);
-	strv_done(&dump->created);
+	dump_images_done(dump);
 	arena_done(&dump->arena);
 }
 
@@ -274,8 +230,7 @@ int cryo_dump(const struct cryo_dump_opts *opts, struct cryo_dump_stats *ret_sta
 	r = run(dump, err);
 	/* The tree first: it must not wait for us to tidy up. */
 	freeze_done(&dump->freeze);
-	if (r < 0 && !dump->complete)
-		remove_created(dump);
+	dump_images_remove(dump, !dump->complete);
 	if (r == 0 && ret_stats)
 		*ret_stats = dump->stats;
 	dump_done(dump);

@@ -1,0 +1,190 @@
+/*
+ * images: the files of one dump.
+ *
+ * All that is created is remembered, and removed if the dump fails. Making a
+ * file takes longer than opening one, and there are seven or so a task: those whose
+ * names can be guessed are made before the freeze, empty. What was guessed
+ * wrong, because a task came or went, is removed at the end.
+ */
+#include <fcntl.h>
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "ckpt/dump-priv.h"
+#include "img/pagemap.h"
+
+#define AHEAD_TASKS_MAX 1000 /* a guess need not be complete */
+
+struct dump_image {
+	struct dump_image *next;
+	char *name;
+	bool wanted; /* the dump has asked for it */
+};
+
+struct dump_images {
+	void *by_name; /* tsearch(3) */
+	struct dump_image *first;
+};
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct dump_image *)a)->name, ((const struct dump_image *)b)->name);
+}
+
+static struct dump_image *note(struct dump *dump, enum img_kind kind, uint64_t id)
+{
+	char name[IMG_NAME_MAX];
+	struct dump_image wanted = { .name = name };
+	struct dump_image **found;
+	struct dump_image *image;
+
+	img_kind_file_name(kind, id, name);
+	found = tfind(&wanted, &dump->images->by_name, by_name);
+	if (found)
+		return *found;
+	image = arena_new(&dump->arena, struct dump_image);
+	if (!image)
+		return NULL;
+	image->name = arena_strdup(&dump->arena, name);
+	if (!image->name || !tsearch(image, &dump->images->by_name, by_name))
+		return NULL;
+	image->next = dump->images->first;
+	dump->images->first = image;
+	return image;
+}
+
+static int want(struct dump *dump, enum img_kind kind, uint64_t id, struct error *err)
+{
+	struct dump_image *image = note(dump, kind, id);
+
+	if (!image)
+		return err_oom(err);
+	image->wanted = true;
+	return 0;
+}
+
+int dump_image_create(struct dump *dump, struct image *image, enum img_kind kind, uint64_t id,
+		      struct error *err)
+{
+	int r = want(dump, kind, id, err);
+
+	return r < 0 ? r : image_create(image, dump->opts->images_dir, kind, id, err);
+}
+
+int dump_image_one(struct dump *dump, enum img_kind kind, uint64_t id,
+		   const ProtobufCMessage *message, struct error *err)
+{
+	int r = want(dump, kind, id, err);
+
+	return r < 0 ? r : image_write_one(dump->opts->images_dir, kind, id, message, err);
+}
+
+int dump_pagemap_create(struct dump *dump, struct pagemap_writer *writer, enum img_kind kind,
+			uint64_t id, struct error *err)
+{
+	uint32_t pages_id = ++dump->last_pages_id;
+	int r;
+
+	r = want(dump, kind, id, err);
+	if (r == 0)
+		r = want(dump, IMG_KIND_PAGES, pages_id, err);
+	if (r == 0)
+		r = pagemap_create(writer, dump->opts->images_dir, kind, id, pages_id, err);
+	return r;
+}
+
+/* One that is there already is somebody's: the dump will replace it, but we did not make it. */
+static int make_ahead(struct dump *dump, enum img_kind kind, uint64_t id, struct error *err)
+{
+	char name[IMG_NAME_MAX];
+	int fd;
+
+	img_kind_file_name(kind, id, name);
+	fd = openat(dump->opts->images_dir, name,
+		    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return errno == EEXIST ? 0 : err_sys(err, "create image '%s'", name);
+	(void)close(fd); /* nothing was written */
+	return note(dump, kind, id) ? 0 : err_oom(err);
+}
+
+struct ahead {
+	struct dump *dump;
+	unsigned int n_tasks;
+};
+
+static int make_of_task(struct ahead *ahead, pid_t ns_pid, struct error *err)
+{
+	static const enum img_kind kinds[] = { IMG_KIND_CORE, IMG_KIND_MM, IMG_KIND_FS,
+					       IMG_KIND_IDS, IMG_KIND_PAGEMAP };
+	unsigned int n = ++ahead->n_tasks;
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds) && r == 0; i++)
+		r = make_ahead(ahead->dump, kinds[i], (uint64_t)ns_pid, err);
+	if (r == 0)
+		r = make_ahead(ahead->dump, IMG_KIND_PAGES, n, err);
+	if (r == 0)
+		r = make_ahead(ahead->dump, IMG_KIND_FDINFO, n + 1, err);
+	return r;
+}
+
+/* The tree runs: what can't be read any more is gone. */
+static int walk(struct ahead *ahead, pid_t host_pid, struct error *err)
+{
+	cleanup_free pid_t *children = NULL;
+	struct proc_status status;
+	size_t n = 0;
+	int r = 0;
+
+	if (ahead->n_tasks == AHEAD_TASKS_MAX || proc_status_of(host_pid, &status, NULL) < 0)
+		return 0;
+	if (status.has_mm)
+		r = make_of_task(ahead, proc_ids_inner(&status.ns_pid), err);
+	proc_status_done(&status);
+	if (r < 0 || proc_children_of(host_pid, &children, &n, NULL) < 0)
+		return r;
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = walk(ahead, children[i], err);
+	return r;
+}
+
+int dump_images_prepare(struct dump *dump, struct error *err)
+{
+	/* Not the inventory: that it is there says that all others are complete. */
+	static const enum img_kind kinds[] = { IMG_KIND_PSTREE, IMG_KIND_SECCOMP };
+	struct ahead ahead = { .dump = dump };
+	int r = 0;
+
+	dump->images = arena_new(&dump->arena, struct dump_images);
+	if (!dump->images)
+		return err_oom(err);
+	for (size_t i = 0; i < ARRAY_SIZE(kinds) && r == 0; i++)
+		r = make_ahead(dump, kinds[i], 0, err);
+	return r < 0 ? r : walk(&ahead, dump->opts->pid, err);
+}
+
+void dump_images_remove(struct dump *dump, bool all)
+{
+	if (!dump->images)
+		return;
+	for (struct dump_image *image = dump->images->first; image; image = image->next) {
+		if (all || !image->wanted)
+			(void)unlinkat(dump->opts->images_dir, image->name, 0); /* best effort */
+	}
+}
+
+static void keep(void *node UNUSED)
+{
+}
+
+void dump_images_done(struct dump *dump)
+{
+	if (dump->images)
+		tdestroy(dump->images->by_name, keep);
+	dump->images = NULL;
+}
