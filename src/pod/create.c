@@ -16,6 +16,7 @@
 #include "base/json.h"
 #include "pod/config.h"
 #include "pod/db.h"
+#include "pod/find-image.h"
 #include "pod/held.h"
 #include "pod/lifecycle.h"
 #include "pod/pod.h"
@@ -517,9 +518,7 @@ int container_create(struct pod *pod, const struct create_options *o, struct con
 	if (r == 0)
 		r = pod_store(pod, &store, err);
 	if (r == 0) /* the image stays until the container is remembered as its user */
-		r = store_hold(store, &hold, err);
-	if (r == 0)
-		r = image_find(store, o->image, &image, err);
+		r = find_image(store, o->image, o->pull, &hold, &image, err);
 	if (r == 0)
 		r = remember(pod, o, image, &c, err);
 	if (r < 0)

@@ -53,7 +53,7 @@ struct create_options {
 	const char *stop_timeout;
 	const char *umask;
 	const char *log_driver;
-	const char *pull;  /* "missing", "never": a missing image is refused either way */
+	const char *pull;  /* "missing" (NULL), "always", "newer", "never" */
 	const char *image; /* as typed */
 	char *const *command;
 	size_t n_command;

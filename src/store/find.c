@@ -15,14 +15,19 @@ static bool has_digest(const struct index_entry *entry, const char *digest)
 	       (entry->source_digest && strcmp(entry->source_digest, digest) == 0);
 }
 
-/* "REPOSITORY@DIGEST": the image of that digest, if one of its names is in that repository. */
+/*
+ * "REPOSITORY@DIGEST": the image of that digest, if one of its names is in that
+ * repository. One pulled by its digest alone has no name, and belongs to any.
+ */
 static bool is_pinned(const struct index_entry *entry, const char *full)
 {
 	const char *at = strchr(full, '@');
 	size_t len;
 
-	if (!at || !entry->name || !has_digest(entry, at + 1))
+	if (!at || !has_digest(entry, at + 1))
 		return false;
+	if (!entry->name)
+		return true;
 	(void)name_split_tag(entry->name, &len);
 	return len == (size_t)(at - full) && memcmp(entry->name, full, len) == 0;
 }

@@ -37,7 +37,8 @@
 			   "tasks it may have (2048)"),                                            \
 		OPT_FLAG(0, "privileged", type, create.privileged,                                 \
 			 "all capabilities and devices, nothing masked"),                          \
-		OPT_STRING(0, "pull", type, create.pull, "missing|never", NULL),                   \
+		OPT_STRING(0, "pull", type, create.pull, "always|missing|never|newer",             \
+			   "when to pull the image (missing)"),                                    \
 		OPT_FLAG(0, "read-only", type, create.read_only, "the root can't be written"),     \
 		OPT_FLAG(0, "replace", type, create.replace, "remove the one that has the name"),  \
 		OPT_FLAG(0, "rm", type, create.rm, "remove it when it has ended"),                 \

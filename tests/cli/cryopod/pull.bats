@@ -117,6 +117,7 @@ config_digest() { jq -r .config.digest "$TEST_DIR/two/blobs/sha256/$(jq -r '.man
 	cryopod rmi -a
 	run -0 cryopod pull "$REGISTRY/team/docker@$wanted"
 	assert_equal "$output" "$(skopeo inspect --raw --tls-verify=false "docker://$REGISTRY/team/docker:v1" | jq -r .config.digest | cut -d: -f2)"
+	run -0 cryopod image exists "$REGISTRY/team/docker@$wanted"
 }
 
 @test "short names: by alias, and by the registries that are searched" {
@@ -210,4 +211,18 @@ config_digest() { jq -r .config.digest "$TEST_DIR/two/blobs/sha256/$(jq -r '.man
 	assert_equal "$(cryopod images --noheading | wc -l)" 3
 	assert_equal "$(ls "$TEST_DIR/root/layers" | wc -l)" 2
 	[ -z "$(ls "$TEST_DIR/root/images/tmp")" ]
+}
+
+@test "create pulls what is missing, by its policy" {
+	run -125 cryopod create --pull never "$REGISTRY/team/two:v1"
+	assert_equal "$output" "Error: $REGISTRY/team/two:v1: image not known"
+	run -125 cryopod create --pull sometimes "$REGISTRY/team/two:v1"
+	assert_has 'unsupported pull policy "sometimes"'
+	run -0 cryopod create "$REGISTRY/team/two:v1"
+	run -0 cryopod image exists "$REGISTRY/team/two:v1"
+	registry_stop
+	run -0 cryopod create "$REGISTRY/team/two:v1" # it is here: nobody is asked
+	run -125 cryopod create --pull always "$REGISTRY/team/two:v1"
+	assert_has "connection refused"
+	assert_equal "$(cryopod ps -aq | wc -l)" 2
 }
