@@ -12,6 +12,7 @@
  */
 #include <errno.h>
 #include <linux/kcmp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,14 +28,16 @@
 #include "base/log.h"
 #include "base/proc.h"
 #include "trace/child-wait.h"
+#include "trace/freeze-guard.h"
 #include "trace/freeze-priv.h"
 #include "trace/regs.h"
 
 #define VFORK_LOOK_NS (2 * NS_PER_MS) /* one that has not may be a vfork parent */
 #define SLEEP_NS NS_PER_MS
 #define TOLD_MAX 3
+#define SEIZE_TRIES 200
 
-/* After PTRACE_SEIZE has failed with EPERM: whose is it? */
+/* After PTRACE_SEIZE has failed with EPERM: whose is it? -EAGAIN: nobody's that can be seen. */
 static int seize_refused(struct freeze *f, size_t task, pid_t host_tid, struct error *err)
 {
 	struct proc_status status;
@@ -59,34 +62,10 @@ static int seize_refused(struct freeze *f, size_t task, pid_t host_tid, struct e
 	}
 	if (status.kernel_thread)
 		return err_set(err, -EOPNOTSUPP, "task %d is a kernel thread", (int)host_pid);
-	r = err_set(err, -EPERM, "task %d: seize thread %d: %s", (int)host_pid, (int)host_tid,
+	r = err_set(err, -EAGAIN, "task %d: seize thread %d: %s", (int)host_pid, (int)host_tid,
 		    strerror(EPERM));
 	err_hint(err, "tracing needs CAP_SYS_PTRACE");
 	return r;
-}
-
-int freeze_seize(struct freeze *f, size_t task, pid_t host_tid, struct error *err)
-{
-	int r;
-
-	if (ptrace(PTRACE_SEIZE, host_tid, NULL, FREEZE_PTRACE_OPTIONS) < 0) {
-		if (errno == ESRCH)
-			return 0;
-		if (errno == EPERM)
-			return seize_refused(f, task, host_tid, err);
-		return err_sys(err, "task %d: seize thread %d", (int)f->tasks[task].host_pid,
-			       (int)host_tid);
-	}
-	r = freeze_add_thread(f, task, host_tid, err);
-	if (r < 0) {
-		/* Not in the list, so nobody would let it go. */
-		(void)ptrace(PTRACE_INTERRUPT, host_tid, NULL, NULL);
-		(void)waitpid(host_tid, NULL, __WALL);
-		(void)ptrace(PTRACE_DETACH, host_tid, NULL, NULL);
-		return r;
-	}
-	(void)ptrace(PTRACE_INTERRUPT, host_tid, NULL, NULL); /* ESRCH: the wait will tell */
-	return 1;
 }
 
 /* A task or thread that the kernel attached for us while its maker was being stopped. */
@@ -171,6 +150,9 @@ static int handle_report(struct freeze *f, size_t task, size_t thread, const sig
 		}
 		break;
 	case PTRACE_EVENT_EXEC:
+		/* This report has to be taken: until then the kernel thinks that we may mean the
+		 * former owner of the id, and refuses all requests. It holds no signal. */
+		(void)waitpid(t->host_tid, NULL, __WALL | WNOHANG);
 		t->waking = false; /* its vfork parent is free now */
 		break;
 	case 0: /* a signal that came first is delivered as if we were not there */
@@ -276,6 +258,13 @@ static int check_unstopped(struct freeze *f, size_t task, size_t thread, struct 
 				       "task %d: its first thread has ended, others go on",
 				       (int)t->host_pid);
 		return 0;
+	}
+	/* Not ours any more, though somebody lives under that id: a thread that we did not have yet
+	 * has called execve(2). (Were it no child of ours, waitid(2) would have said so.) */
+	if (!t->threads[thread].waking && ptrace(PTRACE_INTERRUPT, host_tid, NULL, NULL) < 0 &&
+	    errno == ESRCH) {
+		mark_gone(f, &t->threads[thread]);
+		return 1;
 	}
 	if (state != 'D')
 		return 0;
@@ -395,4 +384,62 @@ int freeze_wait_all(struct freeze *f, uint64_t deadline_ns, struct error *err)
 		}
 		child_wait_sleep(&wait, SLEEP_NS);
 	}
+}
+
+/*
+ * When a thread calls execve(2), the first thread dies and the caller takes its
+ * id: for a moment there is a dead task under an id that lives on. So a refusal
+ * without a reason is asked again. And the execve waits for us to reap the
+ * threads that it has killed.
+ */
+static int seize(struct freeze *f, size_t task, pid_t host_tid, struct error *err)
+{
+	unsigned int tries = 0;
+	int r;
+
+	for (;;) {
+		r = freeze_guard_seize(f->guard, host_tid, FREEZE_PTRACE_OPTIONS);
+		if (r == 0)
+			return 2;
+		if (r == -ESRCH)
+			return 0;
+		if (r != -EPERM && r != -EBUSY)
+			return err_set(err, r, "task %d: seize thread %d: %s",
+				       (int)f->tasks[task].host_pid, (int)host_tid, strerror(-r));
+		if (r == -EPERM) {
+			r = seize_refused(f, task, host_tid, err);
+			if (r != -EAGAIN)
+				return r;
+			if (++tries == SEIZE_TRIES)
+				break;
+		} else if (clock_mono_ns() > f->deadline_ns) {
+			return err_set(err, -ETIMEDOUT, "task %d does not get through execve",
+				       (int)f->tasks[task].host_pid);
+		}
+		r = look_at_all(f, false, err);
+		if (r < 0)
+			return r;
+		(void)sched_yield();
+	}
+	if (err)
+		err->code = -EPERM;
+	return -EPERM;
+}
+
+int freeze_seize(struct freeze *f, size_t task, pid_t host_tid, struct error *err)
+{
+	int r = seize(f, task, host_tid, err);
+
+	if (r < 2) /* failed, dead, or ours already */
+		return r;
+	r = freeze_add_thread(f, task, host_tid, err);
+	if (r < 0) {
+		/* Not in the list, so nobody would let it go. */
+		(void)ptrace(PTRACE_INTERRUPT, host_tid, NULL, NULL);
+		(void)waitpid(host_tid, NULL, __WALL);
+		(void)ptrace(PTRACE_DETACH, host_tid, NULL, NULL);
+		return r;
+	}
+	(void)ptrace(PTRACE_INTERRUPT, host_tid, NULL, NULL); /* ESRCH: the wait will tell */
+	return 1;
 }

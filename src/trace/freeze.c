@@ -17,6 +17,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,9 +33,11 @@
 #include "base/log.h"
 #include "base/proc.h"
 #include "trace/child-wait.h"
+#include "trace/freeze-guard.h"
 #include "trace/freeze-priv.h"
 
 #define TIMEOUT_DEFAULT_MS 10000
+#define EXEC_TRIES 200
 #define KILL_TIMEOUT_NS (30 * NS_PER_SEC)
 
 static bool is_known(const struct freeze *f, pid_t host_tid)
@@ -42,7 +45,8 @@ static bool is_known(const struct freeze *f, pid_t host_tid)
 	const struct freeze_slot *slot = freeze_slot_of(f, host_tid);
 
 	return slot && f->tasks[slot->task].n_threads > slot->thread &&
-	       f->tasks[slot->task].threads[slot->thread].host_tid == host_tid;
+	       f->tasks[slot->task].threads[slot->thread].host_tid == host_tid &&
+	       !f->tasks[slot->task].threads[slot->thread].gone;
 }
 
 static size_t n_alive(const struct frozen_task *task)
@@ -78,6 +82,13 @@ static int seize_threads(struct freeze *f, size_t task, struct error *err)
 	return found;
 }
 
+static bool is_alive(pid_t host_pid)
+{
+	struct proc_stat stat;
+
+	return proc_stat_of(host_pid, &stat, NULL) == 0 && stat.state != 'Z' && stat.state != 'X';
+}
+
 /* A new task of the list: alive, a zombie, or gone again. */
 static int take_task(struct freeze *f, pid_t host_pid, pid_t host_ppid, struct error *err)
 {
@@ -91,14 +102,22 @@ static int take_task(struct freeze *f, pid_t host_pid, pid_t host_ppid, struct e
 	r = freeze_add_task(f, host_pid, host_ppid, &task, err);
 	if (r < 0)
 		return r;
-	if (proc_count_threads(host_pid) == 1)
-		r = freeze_seize(f, task, host_pid, err);
-	else
-		r = seize_threads(f, task, err);
-	if (r < 0)
-		return r;
-	if (r > 0)
-		return 1;
+	/* More than one thread and none to be had: it is in the middle of an execve(2). */
+	for (unsigned int i = 0; i < EXEC_TRIES; i++) {
+		int n = proc_count_threads(host_pid);
+
+		if (n == 1)
+			r = freeze_seize(f, task, host_pid, err);
+		else
+			r = seize_threads(f, task, err);
+		if (r < 0)
+			return r;
+		if (r > 0)
+			return 1;
+		if (n <= 1 && proc_count_threads(host_pid) <= 1 && !is_alive(host_pid))
+			break;
+		(void)sched_yield();
+	}
 	/* Nothing to seize: dead. Still there: its parent has not reaped it. */
 	if (proc_stat_of(host_pid, &stat, NULL) == 0 && stat.state == 'Z')
 		f->tasks[task].zombie = true;
@@ -158,7 +177,32 @@ static int extend_task(struct freeze *f, size_t task, bool again, struct error *
 	return found;
 }
 
-static int stop_tree(struct freeze *f, uint64_t deadline_ns, struct error *err)
+/*
+ * A thread that had stopped may be gone by now: another one that had not has
+ * called execve(2), which kills all others, and has taken its place and its id.
+ * The number of those that have to be waited for again.
+ */
+static int verify_stopped(struct freeze *f)
+{
+	int n = 0;
+
+	for (size_t i = 0; i < f->n_tasks; i++) {
+		for (size_t j = 0; j < f->tasks[i].n_threads; j++) {
+			struct frozen_thread *t = &f->tasks[i].threads[j];
+			unsigned long message;
+
+			if (t->gone || !t->stopped ||
+			    ptrace(PTRACE_GETEVENTMSG, t->host_tid, NULL, &message) == 0)
+				continue;
+			t->stopped = false;
+			t->looked = false;
+			n++;
+		}
+	}
+	return n;
+}
+
+static int stop_tree(struct freeze *f, struct error *err)
 {
 	struct proc_stat stat;
 	int r;
@@ -178,7 +222,7 @@ static int stop_tree(struct freeze *f, uint64_t deadline_ns, struct error *err)
 		bool again = f->deaths;
 		int found = 0;
 
-		r = freeze_wait_all(f, deadline_ns, err);
+		r = freeze_wait_all(f, f->deadline_ns, err);
 		if (r < 0)
 			return r;
 		again = again || f->deaths;
@@ -192,7 +236,7 @@ static int stop_tree(struct freeze *f, uint64_t deadline_ns, struct error *err)
 				return r;
 			found += r;
 		}
-		if (!found && !f->deaths)
+		if (!found && !f->deaths && !verify_stopped(f))
 			return 0;
 	}
 }
@@ -229,6 +273,7 @@ static int settle(struct freeze *f, struct error *err)
 
 int freeze_begin(struct freeze *f, pid_t host_root, unsigned int timeout_ms, struct error *err)
 {
+	struct freeze_guard guard;
 	int r;
 
 	*f = (struct freeze)FREEZE_INIT;
@@ -237,8 +282,12 @@ int freeze_begin(struct freeze *f, pid_t host_root, unsigned int timeout_ms, str
 	f->host_root = host_root;
 	f->began_ns = clock_mono_ns();
 	f->active = true;
-	r = stop_tree(f, f->began_ns + (timeout_ms ? timeout_ms : TIMEOUT_DEFAULT_MS) * NS_PER_MS,
-		      err);
+	f->deadline_ns = f->began_ns + (timeout_ms ? timeout_ms : TIMEOUT_DEFAULT_MS) * NS_PER_MS;
+	f->guard = &guard;
+	freeze_guard_begin(&guard);
+	r = stop_tree(f, err);
+	freeze_guard_end(&guard);
+	f->guard = NULL;
 	if (r == 0)
 		r = settle(f, err);
 	if (r < 0) {
@@ -271,6 +320,8 @@ static int detach(const struct frozen_thread *t)
 			}
 			if (si.si_pid && si.si_status >> 8 == 0 && !(si.si_status & 0x80))
 				signal = si.si_status; /* it was about to get this one */
+			if (si.si_pid && si.si_status >> 8 == PTRACE_EVENT_EXEC)
+				(void)waitpid(t->host_tid, NULL, __WALL | WNOHANG);
 		}
 		if (ptrace(PTRACE_DETACH, t->host_tid, NULL, (long)signal) == 0)
 			return 0;

@@ -51,7 +51,9 @@ struct freeze {
 	bool active;
 	bool deaths; /* a task died since its parent was looked at: orphans may have moved */
 	bool moved;  /* that has happened at some time */
-	struct freeze_slot *table; /* tid to task, while it is being built */
+	uint64_t deadline_ns;
+	struct freeze_guard *guard; /* while it is being built */
+	struct freeze_slot *table;  /* tid to task, while it is being built */
 	size_t table_size;
 	size_t table_used;
 };

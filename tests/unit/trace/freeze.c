@@ -440,6 +440,52 @@ static void a_dead_first_thread_is_refused_in_words(void **state UNUSED)
 	end_victim(pid);
 }
 
+/* This program again, from a thread that is not the first, without end. */
+static void *exec_self(void *arg)
+{
+	static char *const argv[] = { (char *)(uintptr_t) "freeze", (char *)(uintptr_t) "exec",
+				      NULL };
+	static char *const envp[] = { NULL };
+
+	(void)execve("/proc/self/exe", argv, envp);
+	return arg;
+}
+
+static void exec_all_the_time(void)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, exec_self, NULL) != 0)
+		_exit(1);
+	for (;;)
+		(void)pause();
+}
+
+static void execve_takes_over_from_any_thread(void **state UNUSED)
+{
+	cleanup_freeze struct freeze f = FREEZE_INIT;
+	struct error err = ERROR_INIT;
+	pid_t pid = victim(exec_all_the_time);
+	struct proc_stat stat;
+
+	for (unsigned int i = 0; i < 200; i++) {
+		if (freeze_begin(&f, pid, 5000, &err) < 0)
+			fail_msg("%s", err.text);
+		assert_int_equal(f.n_tasks, 1);
+		for (size_t j = 0; j < f.tasks[0].n_threads; j++) {
+			assert_int_equal(proc_stat_of_thread(pid, f.tasks[0].threads[j].host_tid,
+							     &stat, NULL),
+					 0);
+			assert_int_equal(stat.state, 't');
+		}
+		assert_int_equal(proc_count_threads(pid), (int)f.tasks[0].n_threads);
+		assert_int_equal(freeze_thaw(&f, &err), 0);
+		if (i % 2)
+			tick_ms(1);
+	}
+	end_victim(pid);
+}
+
 static void on_signal(int signal UNUSED, siginfo_t *si, void *context UNUSED)
 {
 	/* Queued signals of one number arrive in order, each once. */
@@ -517,7 +563,7 @@ static void a_killed_tracer_loses_no_signal(void **state UNUSED)
 	end_victim(pid);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 #define FREEZE_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 	const struct CMUnitTest tests[] = {
@@ -532,10 +578,13 @@ int main(void)
 		FREEZE_TEST(vfork_parents_are_waited_for),
 		FREEZE_TEST(an_endless_vfork_is_refused_in_words),
 		FREEZE_TEST(a_dead_first_thread_is_refused_in_words),
+		FREEZE_TEST(execve_takes_over_from_any_thread),
 		FREEZE_TEST(signals_arrive_once_and_in_order),
 		FREEZE_TEST(a_killed_tracer_loses_no_signal),
 	};
 
+	if (argc > 1 && strcmp(argv[1], "exec") == 0)
+		exec_all_the_time();
 	/* Orphans of a killed tree come to us. */
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
 		return 1;
