@@ -14,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "base/path.h"
 #include "runtime/copy-up.h"
 #include "runtime/mount-fd.h"
 #include "runtime/rootfs.h"
@@ -101,15 +102,18 @@ static bool has_mode(const char *data)
 	return data && (strncmp(data, "mode=", 5) == 0 || strstr(data, ",mode="));
 }
 
-/* Without a mode of its own a tmpfs looks like the folder it covers. */
+/* Without a mode of its own a tmpfs looks like the folder it covers, if the image has one. */
 static int apply_tmpfs(const struct rootfs *rootfs, const struct spec_mount *m, struct error *err)
 {
 	const uint64_t attrs = mount_fd_attrs(m->options.flags);
-	cleanup_fd int target = rootfs_target(rootfs->fd, m->destination, true, err);
+	cleanup_fd int target = path_open_in_root(rootfs->fd, m->destination, O_PATH, 0, NULL);
+	const bool covers = target >= 0;
 	cleanup_fd int fd = -EBADF;
 	struct stat st;
 	int r;
 
+	if (!covers)
+		target = rootfs_target(rootfs->fd, m->destination, true, err);
 	if (target < 0)
 		return target;
 	if (fstat(target, &st) < 0)
@@ -118,7 +122,7 @@ static int apply_tmpfs(const struct rootfs *rootfs, const struct spec_mount *m, 
 			  attrs & ~(uint64_t)MOUNT_ATTR_RDONLY, err);
 	if (fd < 0)
 		return fd;
-	if (!has_mode(m->options.data) && fchmodat(fd, ".", st.st_mode & 07777, 0) < 0)
+	if (covers && !has_mode(m->options.data) && fchmodat(fd, ".", st.st_mode & 07777, 0) < 0)
 		return err_sys(err, "set the mode of '%s'", m->destination);
 	if (m->options.copy_up) {
 		r = copy_up(target, fd, err);

@@ -110,14 +110,16 @@ in_container() { # SCRIPT [JQ-FILTER...]
 }
 
 @test "a tmpfs has its size and mode, and begins with what it covers if asked" {
-	in_container 'stat -c %a /t1; df -k /t1 | awk "NR==2 {print \$2}"; ls /etc; touch /etc/new' \
+	in_container 'stat -c %a /t1 /t2 /home; df -k /t1 | awk "NR==2 {print \$2}"; ls /etc; touch /etc/new' \
 		'.root.readonly = false' \
 		'.mounts += [{destination: "/t1", type: "tmpfs", source: "tmpfs",
 			options: ["mode=0711", "size=256k"]},
+			{destination: "/t2", type: "tmpfs", source: "tmpfs"},
+			{destination: "/home", type: "tmpfs", source: "tmpfs"},
 			{destination: "/etc", type: "tmpfs", source: "tmpfs", options: ["tmpcopyup"]}]'
-	rmdir "$TEST_DIR/rootfs/t1"
+	rmdir "$TEST_DIR/rootfs/t1" "$TEST_DIR/rootfs/t2"
 	assert_status 0
-	assert_equal "$output" "$(printf '711\n256\ngroup\npasswd')"
+	assert_equal "$output" "$(printf '711\n1777\n755\n256\ngroup\npasswd')"
 	[ ! -e "$TEST_DIR/rootfs/etc/new" ]
 }
 
