@@ -14,16 +14,19 @@ start_target() {
 		</dev/null >"$TEST_DIR/out" 2>&1 3>&- &
 	target=$!
 	wait_for file_has "$TEST_DIR/out" ready
+	computing=
+	wait_for find_computing
 }
 
-# The shell's sleep is another process every time.
-layout() {
-	local pid
-	for pid in $target $(cat "/proc/$target/task/$target/children"); do
-		if [ "$pid" = "$target" ] || [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = computes ]; then
-			cut -d' ' -f1,2 "/proc/$pid/maps"
-		fi
+# The shell's sleep is another process every time; these two are always the same.
+layout() { cut -d' ' -f1,2 "/proc/$target/maps" "/proc/$computing/maps"; }
+is_computing() { [ "$(cat "/proc/$1/comm" 2>/dev/null)" = computes ]; }
+find_computing() {
+	# The list of children may miss one while another ends: hence more than one look.
+	for computing in $(cat "/proc/$target/task/$target/children"); do
+		! is_computing "$computing" || return 0
 	done
+	return 1
 }
 counts() { [ "$(grep -c '^[0-9]' "$TEST_DIR/out")" -gt "$1" ]; }
 

@@ -2,6 +2,7 @@
  * place PID COMMAND...: runs the command while a process of ours has that id. Exit code: the
  * command's; 3 if the id could not be had.
  */
+#include <errno.h>
 #include <linux/sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -13,7 +14,7 @@
 
 int main(int argc, char **argv)
 {
-	pid_t want, holder, command;
+	pid_t want, holder = -1, command;
 	struct clone_args args = { .exit_signal = SIGCHLD, .set_tid_size = 1 };
 	int status = 0;
 
@@ -21,7 +22,13 @@ int main(int argc, char **argv)
 		return 2;
 	want = (pid_t)strtol(argv[1], NULL, 10);
 	args.set_tid = (uint64_t)(uintptr_t)&want;
-	holder = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+	/* An orphan of the process that had the id may hold it as its session for a moment. */
+	for (int i = 0; i < 2000; i++) {
+		holder = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+		if (holder >= 0 || errno != EEXIST)
+			break;
+		(void)usleep(1000);
+	}
 	if (holder == 0)
 		for (;;)
 			(void)pause();
