@@ -295,3 +295,20 @@ int skopeo_copy(struct work *work, const char *reference, enum skopeo_into into,
 	return into == SKOPEO_OCI ? read_layout(work, ret_manifest, err)
 				  : take_folder(work, blobs_fd, ret_manifest, err);
 }
+
+int skopeo_copy_out(struct work *work, const char *from, const char *to, struct error *err)
+{
+	const struct pull_options none = PULL_OPTIONS_INIT;
+	struct spawn spawn = SPAWN_INIT;
+	cleanup_spawn struct spawn_result result = SPAWN_RESULT_INIT;
+	cleanup_strv struct strv argv = STRV_INIT;
+
+	add_global(&argv, &none);
+	strv_add(&argv, "copy");
+	strv_add(&argv, "--quiet");
+	strv_add(&argv, from);
+	strv_add(&argv, to);
+	spawn.folder = work->path;
+	log_info("copying to '%s'", to);
+	return run(&spawn, &argv, to, &result, err);
+}

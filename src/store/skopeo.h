@@ -31,5 +31,8 @@ enum skopeo_into {
 int skopeo_copy(struct work *work, const char *reference, enum skopeo_into into,
 		const struct pull_options *options, struct digest *ret_manifest, struct error *err);
 
+/* The other way: from a reference within the work folder to anywhere. */
+int skopeo_copy_out(struct work *work, const char *from, const char *to, struct error *err);
+
 /* Folder of the layout's blobs, made at the first call; the caller closes it. */
 int skopeo_blobs(struct work *work, int *ret_fd, struct error *err);

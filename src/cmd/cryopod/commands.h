@@ -31,6 +31,7 @@ extern const struct command command_restore;
 extern const struct command command_rm;
 extern const struct command command_rmi;
 extern const struct command command_run;
+extern const struct command command_save;
 extern const struct command command_start;
 extern const struct command command_stop;
 extern const struct command command_tag;

@@ -38,6 +38,7 @@ static const struct entry entries[] = {
 	{ "pull", PLACE_TOP | PLACE_IMAGE, &command_pull },
 	{ "rmi", PLACE_TOP, &command_rmi },
 	{ "rm", PLACE_IMAGE, &command_rmi },
+	{ "save", PLACE_TOP | PLACE_IMAGE, &command_save },
 	{ "tag", PLACE_TOP | PLACE_IMAGE, &command_tag },
 	{ "untag", PLACE_TOP | PLACE_IMAGE, &command_untag },
 	{ "attach", PLACE_BOTH, &command_attach },
