@@ -279,6 +279,8 @@ int restore_load(struct restore *r, struct error *err)
 	if (ret < 0)
 		return ret;
 	ret = files_load(r, err);
+	if (ret >= 0)
+		ret = locks_load(r, err);
 	if (ret < 0)
 		return ret;
 	log_debug("%zu tasks, %zu files read from the images", r->n_tasks, r->n_files);

@@ -29,6 +29,7 @@
 #include "img/pb/core.pb-c.h"
 #include "img/pb/creds.pb-c.h"
 #include "img/pb/fdinfo.pb-c.h"
+#include "img/pb/file-lock.pb-c.h"
 #include "img/pb/fs.pb-c.h"
 #include "img/pb/inventory.pb-c.h"
 #include "img/pb/mm.pb-c.h"
@@ -153,6 +154,8 @@ struct restore {
 	struct rghost *ghosts; /* deleted files that are made again for a moment */
 	size_t n_ghosts;
 	struct rshmems *shmems; /* shmem-restore.c; NULL: not collected yet */
+	FileLockEntry **locks;
+	size_t n_locks;
 	bool owners;		/* some file has an owner that gets its signals */
 	uint8_t *fd_used;	/* bitmap: numbers that are no staging number */
 	size_t fd_max;		/* its size in bits */
@@ -259,6 +262,10 @@ int task_tape(struct restore *r, struct rtask *t, struct error *err);
  * next children are born into the new time namespace. */
 int timens_begin(struct restore *r, int *ret_old_fd, struct error *err);
 int timens_end(int old_fd, struct error *err);
+
+/* lock-restore.c */
+int locks_load(struct restore *r, struct error *err);
+int locks_tape(struct restore *r, struct rtask *t, struct error *err);
 
 /* cgroup-restore.c: R into the root task's groups; and those made are removed again */
 int cgroup_place(struct restore *r, struct error *err);

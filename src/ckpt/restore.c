@@ -129,6 +129,9 @@ static int tape_become_task(struct restore *r, struct rtask *t, struct error *er
 	if (ret < 0)
 		return ret;
 	fd_tape_drop(t);
+	ret = locks_tape(r, t, err);
+	if (ret < 0)
+		return ret;
 	if (t->guided) {
 		tape_post(t->become, r->words.armed, "ready to be seized");
 		tape_barrier(t->become, r->words.seized, 1, "waiting to be seized");

@@ -32,7 +32,8 @@ static long own_number(const char *name)
 }
 
 /* A number in the task's own folder of M's /proc. */
-static void tape_proc_number(struct restore *r, struct rtask *t, const char *file, long value)
+static void tape_proc_number(struct restore *r, struct rtask *t, const char *file, long value,
+			     int tolerated)
 {
 	char text[32];
 	uint32_t fd, entry;
@@ -46,23 +47,40 @@ static void tape_proc_number(struct restore *r, struct rtask *t, const char *fil
 			  TAPE_ARGS(tape_slot(fd), tape_at(area_add_string(&r->area, text)),
 				    tape_imm(strlen(text))),
 			  "setting %s to %ld", file, value);
-	/* Lowering it takes CAP_SYS_RESOURCE; without, it stays as ours. */
-	tape_expect(t->build, entry, PIE_RULE_OK_OR, EACCES);
+	tape_expect(t->build, entry, PIE_RULE_OK_OR, tolerated);
 	tape_call(t->build, SYS_close, TAPE_ARGS(tape_slot(fd)), "setting %s", file);
 }
 
-void task_tape_early(struct restore *r, struct rtask *t)
+static void tape_oom_score(struct restore *r, struct rtask *t)
 {
 	const TaskCoreEntry *tc = t->core->tc;
 	long own = own_number("/proc/self/oom_score_adj");
 
 	if (!tc->has_oom_score_adj || tc->oom_score_adj == own)
 		return;
+	/* Lowering it takes CAP_SYS_RESOURCE; without, it stays as ours. */
 	if (tc->oom_score_adj < own && !cred_own_cap(CAP_SYS_RESOURCE))
 		log_warn("task %u (%s): oom_score_adj stays %ld, as lowering it to %d takes "
 			 "CAP_SYS_RESOURCE",
 			 t->pid, rtask_comm(t), own, tc->oom_score_adj);
-	tape_proc_number(r, t, "self/oom_score_adj", tc->oom_score_adj);
+	tape_proc_number(r, t, "self/oom_score_adj", tc->oom_score_adj, EACCES);
+}
+
+/* Only kernels with auditing have one. An audited session may forbid to change it (EPERM). */
+static void tape_login(struct restore *r, struct rtask *t)
+{
+	const TaskCoreEntry *tc = t->core->tc;
+
+	if (!tc->has_loginuid || access("/proc/self/loginuid", W_OK) < 0 ||
+	    tc->loginuid == (uint32_t)own_number("/proc/self/loginuid"))
+		return;
+	tape_proc_number(r, t, "self/loginuid", (long)tc->loginuid, EPERM);
+}
+
+void task_tape_early(struct restore *r, struct rtask *t)
+{
+	tape_oom_score(r, t);
+	tape_login(r, t);
 }
 
 static int tape_rlimits(struct restore *r, struct rtask *t, struct error *err)
