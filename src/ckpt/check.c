@@ -218,7 +218,8 @@ static int add_todo(struct check *check, const pid_t *pids, size_t n, struct err
 		check->todo = more;
 		check->size = size;
 	}
-	memcpy(check->todo + check->n_todo, pids, n * sizeof(*pids));
+	if (n) /* memcpy takes no NULL, not even for nothing */
+		memcpy(check->todo + check->n_todo, pids, n * sizeof(*pids));
 	check->n_todo += n;
 	return 0;
 }
