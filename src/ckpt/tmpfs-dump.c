@@ -34,8 +34,11 @@ static int failed(struct packing *p, struct error *err)
 	int code = archive_errno(p->archive);
 	const char *text = archive_error_string(p->archive);
 
-	return err_set(err, code > 0 ? -code : -EIO, "'%s': %s", p->path,
-		       text ? text : "the archive can't be written");
+	if (!text)
+		text = "the archive can't be written";
+	/* Its words for a failed write(2) leave out why. */
+	return code > 0 ? err_set(err, -code, "'%s': %s: %s", p->path, text, strerror(code))
+			: err_set(err, -EIO, "'%s': %s", p->path, text);
 }
 
 static int write_content(struct packing *p, int fd, uint64_t size, struct error *err)
