@@ -67,7 +67,7 @@ static bool is_at_call(const struct remote *remote, const struct user_regs_struc
 
 static bool is_ours(const struct remote *remote, int signal)
 {
-	struct user_regs_struct regs;
+	struct user_regs_struct regs = { 0 };
 
 	return remote->signal && signal == remote->signal &&
 	       regs_get(remote->host_tid, &regs, NULL) == 0 && is_at_call(remote, &regs);

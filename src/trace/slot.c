@@ -13,7 +13,7 @@
 #include "base/fd.h"
 #include "pie/abi.h"
 
-#define VDSO_MAX (16 * 4096)
+#define VDSO_MAX ((size_t)16 << 12)
 #define AUXV_MAX 64
 
 /* The kernel's own note of where it mapped the vDSO; one read, where maps are many lines. */

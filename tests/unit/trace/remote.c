@@ -1,6 +1,5 @@
 /*
- * Injection into victims that notice everything, with and without being killed
- * in the middle of it.
+ * Injection into victims that notice everything.
  */
 #include "../cmocka-all.h"
 
@@ -34,89 +33,8 @@
 #include "trace/slot.h"
 #include "trace/tape.h"
 
+#include "injection.h"
 #include "victim.h"
-
-static char *maps_of(pid_t pid)
-{
-	char *text = NULL;
-	char path[64];
-	size_t len;
-
-	(void)snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
-	assert_int_equal(file_read_at(-1, path, 1 << 20, &text, &len, NULL), 0);
-	return text;
-}
-
-/* What a dump asks: all signal handlers, and more. */
-struct questions {
-	struct area area;
-	struct tape *tape;
-	uint64_t actions;
-	uint32_t first_action;
-	uint32_t pid;
-};
-
-static int ask(struct questions *q)
-{
-	if (area_init(&q->area, NULL) < 0)
-		return -ENOMEM;
-	q->tape = area_add_tape(&q->area, 1, "ask");
-	q->actions = area_alloc(&q->area, 64 * 32, 8);
-	q->pid = tape_call(q->tape, SYS_getpid, TAPE_ARGS(), "pid");
-	q->first_action = (uint32_t)q->tape->n;
-	for (unsigned int i = 1; i <= 64; i++) {
-		uint32_t e = tape_call(q->tape, SYS_rt_sigaction,
-				       TAPE_ARGS(tape_imm(i), tape_imm(0),
-						 tape_at(q->actions + (i - 1) * 32), tape_imm(8)),
-				       "handler of signal %u", i);
-
-		tape_expect(q->tape, e, PIE_RULE_EQUAL, 0);
-	}
-	return 0;
-}
-
-static void freeze_it(struct freeze *f, pid_t pid)
-{
-	struct error err = ERROR_INIT;
-
-	if (freeze_begin(f, pid, 0, &err) < 0)
-		fail_msg("%s", err.text);
-}
-
-/* One whole injection; returns the number of stops. */
-static unsigned int inject(struct victim *v)
-{
-	cleanup_freeze struct freeze f = FREEZE_INIT;
-	cleanup_remote struct remote remote = REMOTE_INIT;
-	struct user_regs_struct before;
-	struct user_regs_struct after;
-	struct error err = ERROR_INIT;
-	struct questions q;
-	uint64_t mask_before;
-	uint64_t mask_after;
-	unsigned int stops;
-
-	assert_int_equal(ask(&q), 0);
-	freeze_it(&f, v->pid);
-	assert_int_equal(regs_get(v->pid, &before, &err), 0);
-	assert_int_equal(regs_get_sigmask(v->pid, &mask_before, &err), 0);
-	if (remote_begin(&remote, v->pid, &q.area, q.tape, &err) < 0)
-		fail_msg("%s", err.text);
-	assert_int_equal(tape_result(q.tape, remote.live, q.pid),
-			 v->kind->clone_flags & CLONE_NEWPID ? 1 : v->pid);
-	for (unsigned int i = 0; i < 64; i++)
-		assert_int_equal(tape_result(q.tape, remote.live, q.first_action + i), 0);
-	stops = remote.n_stops;
-	if (remote_end(&remote, &err) < 0)
-		fail_msg("%s", err.text);
-	assert_int_equal(regs_get(v->pid, &after, &err), 0);
-	assert_memory_equal(&before, &after, sizeof(before));
-	assert_int_equal(regs_get_sigmask(v->pid, &mask_after, &err), 0);
-	assert_int_equal(mask_before, mask_after);
-	assert_int_equal(freeze_thaw(&f, &err), 0);
-	area_done(&q.area);
-	return stops;
-}
 
 static void victims_notice_nothing(void **state UNUSED)
 {
@@ -168,22 +86,6 @@ static void the_same_signal_from_others_confuses_nobody(void **state UNUSED)
 	victim_end(&v);
 }
 
-static void injecting_child(pid_t pid, unsigned int rounds)
-{
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	for (unsigned int i = 0; i < rounds; i++) {
-		struct remote remote = REMOTE_INIT;
-		struct freeze f = FREEZE_INIT;
-		struct questions q;
-
-		if (ask(&q) < 0 || freeze_begin(&f, pid, 0, NULL) < 0 ||
-		    remote_begin(&remote, pid, &q.area, q.tape, NULL) < 0 ||
-		    remote_end(&remote, NULL) < 0 || freeze_thaw(&f, NULL) < 0)
-			_exit(1);
-		area_done(&q.area);
-	}
-}
-
 /* Kernels may keep /proc/PID/mem from writing into code. */
 static void code_is_reached_without_proc_mem(void **state UNUSED)
 {
@@ -216,86 +118,6 @@ static void code_is_reached_without_proc_mem(void **state UNUSED)
 	assert_false(room.dirty);
 	victim_expect_progress(&v);
 	victim_end(&v);
-}
-
-static void spin_us(uint64_t us)
-{
-	uint64_t until = clock_mono_ns() + us * NS_PER_US;
-
-	while (clock_mono_ns() < until)
-		;
-}
-
-static void wait_until_maps_are(pid_t pid, const char *want)
-{
-	uint64_t until = clock_mono_ns() + 10 * NS_PER_SEC;
-
-	for (;;) {
-		cleanup_free char *now = maps_of(pid);
-
-		if (strcmp(now, want) == 0)
-			return;
-		if (clock_mono_ns() > until)
-			fail_msg("left behind:\n%s", now);
-		(void)sched_yield();
-	}
-}
-
-/* Stubs that were planted since `before` and are left there: kills that hit in the middle. */
-static unsigned int n_left(pid_t pid, struct slot_room *before)
-{
-	struct slot_room now;
-	unsigned int n = 0;
-
-	assert_int_equal(slot_look(pid, &now, NULL), 0);
-	for (size_t i = 0; i < now.n; i++)
-		n += now.heads[i].sequence > before->heads[i].sequence;
-	*before = now;
-	return n;
-}
-
-/* The promise of the whole design: a tracer killed at any moment has never been there. */
-static void a_tracer_may_be_killed_at_any_moment(void **state UNUSED)
-{
-	unsigned int rounds =
-		getenv("KILL_ROUNDS") ? (unsigned int)atoi(getenv("KILL_ROUNDS")) : 60;
-
-	unsigned int hits = 0;
-
-	srandom((unsigned int)time(NULL));
-	for (unsigned int i = 0; i < n_victim_kinds; i++) {
-		struct slot_room room = { .n = 0 };
-		struct victim v;
-		char *before;
-
-		victim_start(&v, &victim_kinds[i]);
-		victim_expect_progress(&v);
-		before = maps_of(v.pid);
-		for (unsigned int round = 0; round < rounds; round++) {
-			int status = 0;
-			pid_t tracer = fork();
-
-			assert_true(tracer >= 0);
-			if (tracer == 0)
-				injecting_child(v.pid, UINT_MAX);
-			spin_us((uint64_t)random() % 2500);
-			assert_int_equal(kill(tracer, SIGKILL), 0);
-			assert_int_equal(waitpid(tracer, &status, 0), tracer);
-			/* It was still at it, nothing had failed. */
-			assert_true(WIFSIGNALED(status));
-			victim_expect_progress(&v);
-			wait_until_maps_are(v.pid, before);
-			hits += n_left(v.pid, &room);
-		}
-		/* And the next one can do its work. */
-		(void)inject(&v);
-		victim_expect_progress(&v);
-		wait_until_maps_are(v.pid, before);
-		free(before);
-		victim_end(&v);
-	}
-	print_message("%u of %u kills left a stub behind\n", hits, n_victim_kinds * rounds);
-	assert_true(hits > 0);
 }
 
 static void *nap(void *arg)
@@ -571,28 +393,6 @@ static void a_stopped_task_can_be_asked(void **state UNUSED)
 	victim_end(&v);
 }
 
-/* Killed with the tape played and not taken back: also the next dump finds all in order. */
-static void a_dump_after_a_killed_dump_finds_the_task_at_home(void **state UNUSED)
-{
-	struct victim v;
-
-	victim_start(&v, &victim_kinds[0]);
-	victim_expect_progress(&v);
-	for (unsigned int round = 0; round < 100; round++) {
-		pid_t tracer = fork();
-
-		assert_true(tracer >= 0);
-		if (tracer == 0)
-			injecting_child(v.pid, UINT_MAX);
-		spin_us((uint64_t)random() % 1000);
-		assert_int_equal(kill(tracer, SIGKILL), 0);
-		assert_int_equal(waitpid(tracer, NULL, 0), tracer);
-		(void)inject(&v);
-	}
-	victim_expect_progress(&v);
-	victim_end(&v);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -605,8 +405,6 @@ int main(void)
 		cmocka_unit_test(a_stopped_task_can_be_asked),
 		cmocka_unit_test(the_same_signal_from_others_confuses_nobody),
 		cmocka_unit_test(code_is_reached_without_proc_mem),
-		cmocka_unit_test(a_tracer_may_be_killed_at_any_moment),
-		cmocka_unit_test(a_dump_after_a_killed_dump_finds_the_task_at_home),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
