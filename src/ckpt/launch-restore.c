@@ -33,6 +33,7 @@
 
 #define TAKEN_HINT "a process with that id runs already; it must end first"
 
+#define REAP_NS (5 * NS_PER_SEC)
 #define LOOK_NS (100 * NS_PER_MS) /* how often M looks whether R still lives */
 #define UNDO_NS (10 * NS_PER_SEC) /* how long R may take to die */
 
@@ -275,20 +276,48 @@ static int build_tree(struct restore *r, struct error *err)
 	return ret;
 }
 
+static bool is_zombie(uint32_t pid, pid_t *ret_parent)
+{
+	struct proc_stat stat;
+
+	if (proc_stat_of((pid_t)pid, &stat, NULL) < 0 || stat.state != 'Z')
+		return false;
+	*ret_parent = stat.ppid;
+	return true;
+}
+
+/* Tasks that a dump has just killed may wait for their parent, often init, to ask how they
+ * ended. Some take a second for that. */
+static bool is_free(uint32_t pid, uint64_t until)
+{
+	pid_t parent;
+
+	while (kill((pid_t)pid, 0) == 0 || errno != ESRCH) {
+		struct timespec pause = { .tv_nsec = 2 * NS_PER_MS };
+
+		if (!is_zombie(pid, &parent) || parent == getpid() || clock_mono_ns() > until)
+			return false;
+		(void)nanosleep(&pause, NULL);
+	}
+	return true;
+}
+
 /* Told before anything is made, with all names at hand. Also what makes sure that no
  * child of the caller is taken for one of the tree. */
 static int check_free(const struct restore *r, struct error *err)
 {
+	uint64_t until = clock_mono_ns() + REAP_NS;
+
 	for (size_t i = 0; !r->new_pid_ns && i < r->n_tasks; i++) {
 		const struct rtask *t = r->tasks[i];
-		struct proc_stat stat;
+		pid_t parent = 0;
 
-		if (kill((pid_t)t->pid, 0) < 0 && errno == ESRCH)
+		if (is_free(t->pid, until))
 			continue;
 		err_set(err, -EEXIST, "process id %u of %s is taken", t->pid, rtask_comm(t));
-		if (proc_stat_of((pid_t)t->pid, &stat, NULL) >= 0 && stat.state == 'Z')
+		if (is_zombie(t->pid, &parent))
 			err_hint(err, "that process has ended, but its parent %d has not asked how",
-				 stat.ppid);
+				 parent);
 		else
 			err_hint(err, TAKEN_HINT);
 		return -EEXIST;
