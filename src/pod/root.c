@@ -18,14 +18,18 @@ int root_mount(struct pod *pod, const struct container *c, char **ret_path, stru
 {
 	cleanup_strv struct strv layers = STRV_INIT;
 	cleanup_free char *dir = NULL;
-	cleanup_free char *upper = NULL;
+	cleanup_free char *used = NULL;
 	int r = pod_path(pod, c->id, "", &dir, err);
 
 	if (r == 0)
-		r = pod_path(pod, c->id, "upper", &upper, err);
+		r = pod_path(pod, c->id, "work/work", &used, err);
 	if (r == 0)
 		r = config_strings(c->config, "layers", &layers, err);
-	if (r == 0 && access(upper, F_OK) < 0)
+	/*
+	 * The first mount makes this folder. Until then an earlier command may have been
+	 * killed while it made the others; from then on they are the container's.
+	 */
+	if (r == 0 && access(used, F_OK) < 0)
 		r = overlay_create(dir, &layers, err);
 	if (r == 0)
 		r = overlay_mount(dir, &layers, err);

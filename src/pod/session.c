@@ -70,6 +70,20 @@ static int set_env(json_t *process, const struct strv *words, struct error *err)
 	return 0;
 }
 
+/* That of the session's user, unless the image or create decided about it. */
+static int set_home(const struct container *c, json_t *process, const char *home, struct error *err)
+{
+	const json_t *spec = json_object_get(c->config, "spec");
+	const json_t *item;
+	cleanup_strv struct strv pair = STRV_INIT;
+	size_t i;
+
+	json_array_foreach(json_object_get(json_object_get(spec, "process"), "env"), i,
+			   item) if (strncmp(json_string_value(item), "HOME=", 5) == 0) return 0;
+	strv_addf(&pair, "HOME=%s", home);
+	return strv_ok(&pair) ? set_env(process, &pair, err) : err_oom(err);
+}
+
 static int set_user(const struct pod *pod, const struct container *c, json_t *process,
 		    const char *word, struct error *err)
 {
@@ -95,6 +109,9 @@ static int set_user(const struct pod *pod, const struct container *c, json_t *pr
 				json_pack("{s:I, s:I, s:o}", "uid", (json_int_t)user.uid, "gid",
 					  (json_int_t)user.gid, "additionalGids", groups)) < 0)
 		return err_oom(err);
+	r = set_home(c, process, user.home, err);
+	if (r < 0)
+		return r;
 	if (user.uid != 0) {
 		json_t *caps = json_object_get(process, "capabilities");
 
@@ -141,11 +158,11 @@ static int make_process(const struct pod *pod, const struct container *c,
 		return err_oom(err);
 	if (o->workdir && json_object_set_new(process, "cwd", json_string(o->workdir)) < 0)
 		return err_oom(err);
-	r = set_env(process, &o->env, err);
-	if (r == 0 && o->privileged)
-		r = set_privileged(process, err);
+	r = o->privileged ? set_privileged(process, err) : 0;
 	if (r == 0 && o->user)
 		r = set_user(pod, c, process, o->user, err);
+	if (r == 0)
+		r = set_env(process, &o->env, err);
 	if (r == 0)
 		*ret = take_ptr(&process);
 	return r;

@@ -13,6 +13,8 @@ setup() { cryopod run -d --name c1 "$IMAGE" sleep 1000 >/dev/null; }
 	assert_equal "$output" inside
 	run -0 cryopod exec -e A=b -w /etc -u 1000 c1 sh -c 'echo $A $(pwd) $(id -u)'
 	assert_equal "$output" "b /etc 1000"
+	run -0 cryopod exec -u user c1 sh -c 'echo $HOME $(id -un)'
+	assert_equal "$output" "/home user"
 	run -0 cryopod exec c1 readlink /proc/self/ns/pid
 	assert_equal "$output" "$(readlink "/proc/$(cryopod inspect --format '{{.State.Pid}}' c1)/ns/pid")"
 	run -0 cryopod exec -l true
