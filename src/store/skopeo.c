@@ -75,7 +75,8 @@ static const char *skip_preamble(const char *text)
 	return text;
 }
 
-static int tell(const struct spawn_result *result, const char *reference, struct error *err)
+static int tell(const struct spawn_result *result, const char *doing, const char *reference,
+		struct error *err)
 {
 	cleanup_buf struct buf text = BUF_INIT;
 
@@ -84,8 +85,7 @@ static int tell(const struct spawn_result *result, const char *reference, struct
 	read_complaint(&result->err, &text);
 	if (text.len == 0) /* it was killed, or said nothing: its status is all there is */
 		return spawn_check("skopeo", result, err);
-	return err_set(err, -EIO, "initializing source %s: %s", reference,
-		       skip_preamble(buf_str(&text)));
+	return err_set(err, -EIO, "%s %s: %s", doing, reference, skip_preamble(buf_str(&text)));
 }
 
 /* --- its options -------------------------------------------------------------------- */
@@ -121,7 +121,8 @@ static void add_access(struct strv *argv, const struct pull_options *o, const ch
 		strv_addf(argv, "--authfile=%s", o->authfile);
 }
 
-static int run(struct spawn *spawn, struct strv *argv, const char *reference,
+/* `doing` and `reference` are for the complaint. */
+static int run(struct spawn *spawn, struct strv *argv, const char *doing, const char *reference,
 	       struct spawn_result *result, struct error *err)
 {
 	int r;
@@ -134,7 +135,7 @@ static int run(struct spawn *spawn, struct strv *argv, const char *reference,
 		err_hint(err, "install skopeo: apt-get install skopeo");
 		return r;
 	}
-	return r < 0 ? r : tell(result, reference, err);
+	return r < 0 ? r : tell(result, doing, reference, err);
 }
 
 int skopeo_raw_manifest(const char *reference, const struct pull_options *options,
@@ -152,7 +153,7 @@ int skopeo_raw_manifest(const char *reference, const struct pull_options *option
 	strv_add(&argv, reference);
 	spawn.max_captured = BLOB_JSON_MAX;
 	log_info("asking for the manifest of '%s'", reference);
-	r = run(&spawn, &argv, reference, &result, err);
+	r = run(&spawn, &argv, "initializing source", reference, &result, err);
 	if (r < 0)
 		return r;
 	*ret_manifest = result.out;
@@ -289,7 +290,7 @@ int skopeo_copy(struct work *work, const char *reference, enum skopeo_into into,
 	strv_add(&argv, into == SKOPEO_OCI ? "oci:" LAYOUT ":" REF_NAME : "dir:" FOLDER);
 	spawn.folder = work->path;
 	log_info("copying '%s'", reference);
-	r = run(&spawn, &argv, reference, &result, err);
+	r = run(&spawn, &argv, "initializing source", reference, &result, err);
 	if (r < 0)
 		return r;
 	return into == SKOPEO_OCI ? read_layout(work, ret_manifest, err)
@@ -310,5 +311,5 @@ int skopeo_copy_out(struct work *work, const char *from, const char *to, struct 
 	strv_add(&argv, to);
 	spawn.folder = work->path;
 	log_info("copying to '%s'", to);
-	return run(&spawn, &argv, to, &result, err);
+	return run(&spawn, &argv, "copying to", to, &result, err);
 }

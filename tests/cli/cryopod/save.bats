@@ -56,6 +56,7 @@ layer_of() { ls "$TEST_DIR/root/layers"; }
 	run -125 cryopod save --format zip -o "$TEST_DIR/file" box
 	assert_has 'unknown format "zip"'
 	run -125 cryopod save -o "$TEST_DIR/absent/file" box
+	assert_has "Error: copying to docker-archive:$TEST_DIR/absent/file.part"
 	assert_has "no such file or directory"
 	run -125 cryopod save
 	assert_has "one image must be given"
