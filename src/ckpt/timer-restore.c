@@ -71,7 +71,8 @@ static int tape_posix_timers(struct restore *r, struct rtask *t, TaskTimersEntry
 	bool chosen = timers->n_posix && ids_can_be_chosen();
 	uint32_t next = 0;
 
-	qsort(timers->posix, timers->n_posix, sizeof(PosixTimerEntry *), compare_ids);
+	if (timers->n_posix) /* qsort takes no NULL */
+		qsort(timers->posix, timers->n_posix, sizeof(PosixTimerEntry *), compare_ids);
 	if (chosen)
 		tape_call(
 			t->become, SYS_prctl,
