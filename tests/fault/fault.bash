@@ -35,8 +35,12 @@ nobody_stopped() { # PID
 	done
 }
 
+# Used images are deleted in the background.
+nothing_is_deleted() { [ -z "$(find "$TEST_DIR/root" -name 'checkpoint.used.*' 2>/dev/null)" ]; }
+
 # Everything of this test below its folder, less what changes by itself.
 inventory() {
+	wait_for nothing_is_deleted || return 1
 	find "$TEST_DIR/root" "$TEST_DIR/run" -mindepth 1 -not -path '*/merged/*' -not -name '*.log' -not -name 'stats-*' \
 		-not -name '*-wal' -not -name '*-shm' -not -name '*-journal' 2>/dev/null | sort
 }
