@@ -115,7 +115,10 @@ struct dump {
 	struct image files;	       /* files.img, open while records come */
 	struct image pipes;	       /* pipes-data.img */
 	struct image fifos;	       /* fifo-data.img */
-	struct image remaps;	       /* remap-fpath.img */
+	struct image memfds;	       /* memfd.img */
+	void *memfds_seen;	       /* tsearch(3) of inodes */
+	uint32_t last_memfd_id;
+	struct image remaps; /* remap-fpath.img */
 	struct dump_file_ids *file_ids;
 	struct dump_shmems *shmems;
 	struct dump_ghosts *ghosts;

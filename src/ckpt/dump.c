@@ -17,6 +17,7 @@
 #include "ckpt/check.h"
 #include "ckpt/dump-priv.h"
 #include "ckpt/file-ids.h"
+#include "ckpt/memfd.h"
 #include "ckpt/mnt.h"
 #include "ckpt/namespaces.h"
 #include "ckpt/seccomp.h"
@@ -83,7 +84,8 @@ static int dump_task(struct dump *dump, struct dump_task *task, struct error *er
 
 static int finish_images(struct dump *dump, struct error *err)
 {
-	struct image *const open[] = { &dump->files, &dump->pipes, &dump->fifos, &dump->remaps };
+	struct image *const open[] = { &dump->files, &dump->pipes, &dump->fifos, &dump->remaps,
+				       &dump->memfds };
 	int r = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(open) && r == 0; i++) {
@@ -169,6 +171,8 @@ static void dump_done(struct dump *dump)
 	image_done(&dump->pipes);
 	image_done(&dump->fifos);
 	image_done(&dump->remaps);
+	image_done(&dump->memfds);
+	memfds_done(dump);
 	shmem_done(dump);
 	pipes_done(dump);
 	unix_done(dump);
@@ -226,6 +230,7 @@ int cryo_dump(const struct cryo_dump_opts *opts, struct cryo_dump_stats *ret_sta
 		.pipes = IMAGE_INIT,
 		.fifos = IMAGE_INIT,
 		.remaps = IMAGE_INIT,
+		.memfds = IMAGE_INIT,
 	};
 	r = run(dump, err);
 	/* The tree first: it must not wait for us to tidy up. */

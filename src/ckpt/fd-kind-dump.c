@@ -118,7 +118,11 @@ static bool is_anything(const struct fd_look *look UNUSED)
 
 /* The first that matches is it. */
 static const struct fd_kind fd_kinds[] = {
-	{ .type = FD_TYPES__MEMFD, .name = "memfd", .matches = is_memfd, .refusal = LATER },
+	{ .type = FD_TYPES__MEMFD,
+	  .name = "memfd",
+	  .matches = is_memfd,
+	  .check = memfd_check,
+	  .dump = memfd_dump },
 	{ .type = FD_TYPES__NS,
 	  .name = "namespace file",
 	  .matches = is_ns_file,

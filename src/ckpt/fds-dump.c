@@ -237,7 +237,9 @@ int dump_plain_file(struct dump *dump, struct dump_task *task, const char *name,
 	if (r < 0)
 		return r;
 	if (r > 0) {
-		r = file_dump(dump, &fd, err);
+		r = strncmp(fd.look.link, "/memfd:", 7) != 0 || fd.look.st.st_nlink
+			    ? file_dump(dump, &fd, err)
+			    : memfd_dump(dump, &fd, err);
 		if (r < 0)
 			return r;
 	}

@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/proc.h"
+#include "ckpt/memfd.h"
 #include "ckpt/restore-priv.h"
 #include "img/image.h"
 
@@ -157,6 +158,7 @@ OWNER_OF(sgfd)
 OWNER_OF(tfd)
 OWNER_OF(epfd)
 OWNER_OF(usk)
+OWNER_OF(memfd)
 #undef OWNER_OF
 
 static const struct file_kind {
@@ -181,6 +183,7 @@ static const struct file_kind {
 	  .tape = eventpoll_tape,
 	  .late = eventpoll_tape_late,
 	  .owner = epfd_owner },
+	{ .type = FD_TYPES__MEMFD, .tape = memfd_tape, .owner = memfd_owner },
 	{ .type = FD_TYPES__UNIXSK, .tape = unix_tape, .owner = usk_owner },
 };
 
@@ -235,6 +238,7 @@ void files_done(struct restore *r)
 	free(r->fd_used);
 	free(r->files);
 	free(r->extras);
+	memfds_restore_done(r);
 	free(r->ghosts);
 	for (size_t i = 0; i < r->n_tasks; i++)
 		free(r->tasks[i]->keep);
@@ -332,7 +336,8 @@ int files_stage_extra(struct restore *r, uint32_t id, uint32_t flags, struct err
 			return r->extras[i].staging;
 	if (!file)
 		return err_set(err, -EBADMSG, "no file %u in files.img", id);
-	if (file->entry->type != FD_TYPES__REG || !file->entry->reg)
+	if (file->entry->type != FD_TYPES__MEMFD &&
+	    (file->entry->type != FD_TYPES__REG || !file->entry->reg))
 		return err_set(err, -EOPNOTSUPP, "mapped files of type %s can't be rebuilt yet",
 			       type_name(file->entry->type));
 	extras = realloc(r->extras, (r->n_extras + 1) * sizeof(*extras));
@@ -342,7 +347,9 @@ int files_stage_extra(struct restore *r, uint32_t id, uint32_t flags, struct err
 	staging = fd_stage(r, err);
 	if (staging < 0)
 		return staging;
-	ret = reg_file_open(r, r->root->build, file, flags, &slot, err);
+	ret = file->entry->type == FD_TYPES__MEMFD
+		      ? memfd_open(r, r->root->build, file, flags, &slot, err)
+		      : reg_file_open(r, r->root->build, file, flags, &slot, err);
 	if (ret < 0)
 		return ret;
 	fd_tape_stage(r->root->build, slot, staging);

@@ -95,6 +95,7 @@ int eventfd_tape(struct restore *r, struct tape *tape, struct rfile *file, struc
 int signalfd_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
 int timerfd_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
 int eventpoll_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
+int memfd_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
 /* All unix sockets of the tree at once. */
 int unix_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
 

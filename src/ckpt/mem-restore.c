@@ -19,6 +19,7 @@
 #include "base/proc-maps.h"
 #include "ckpt/file-restore.h"
 #include "ckpt/mem-restore.h"
+#include "ckpt/memfd.h"
 #include "ckpt/restore-priv.h"
 #include "ckpt/shmem-restore.h"
 #include "ckpt/vma-status.h"
@@ -112,8 +113,6 @@ static const char *refused_kind(const VmaEntry *v)
 		return "a packet socket's ring";
 	if (v->status & VMA_AREA_SHSTK)
 		return "a shadow stack";
-	if (v->status & VMA_AREA_MEMFD)
-		return "a memfd";
 	if (v->status & VMA_ANON_SHARED && v->flags & MAP_HUGETLB)
 		return "shared memory of huge pages";
 	if (v->status & (VMA_UNSUPPORTED | VMA_EXT_PLUGIN))
@@ -192,7 +191,12 @@ static int tape_map(struct restore *r, struct rtask *t, const VmaEntry *v, bool 
 		if (ret < 0)
 			return ret;
 		file->mapped = true;
-		name = file->entry->reg->name;
+		if (v->status & VMA_FILE_SHARED && v->prot & PROT_WRITE &&
+		    file->entry->type == FD_TYPES__MEMFD)
+			ret = memfd_check_mapped(r, file, err);
+		if (ret < 0)
+			return ret;
+		name = file->entry->reg ? file->entry->reg->name : "a memfd";
 		flags &= ~(uint64_t)MAP_ANONYMOUS;
 	} else if (v->status & VMA_ANON_SHARED) {
 		int ret;
@@ -281,7 +285,8 @@ static int tape_mm_fields(struct restore *r, struct rtask *t, struct error *err)
 	tape_call(t->become, SYS_prctl,
 		  TAPE_ARGS(tape_imm(PR_SET_MM), tape_imm(PR_SET_MM_MAP),
 			    tape_at(area_add(&r->area, &map, sizeof(map))), tape_imm(sizeof(map))),
-		  "program '%s' and its memory's borders", exe->entry->reg->name);
+		  "program '%s' and its memory's borders",
+		  exe->entry->reg ? exe->entry->reg->name : "a memfd");
 	if (mm->has_thp_disabled && mm->thp_disabled)
 		tape_call(t->become, SYS_prctl,
 			  TAPE_ARGS(tape_imm(PR_SET_THP_DISABLE), tape_imm(1)),

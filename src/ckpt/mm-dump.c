@@ -79,7 +79,6 @@ int dump_vma_check(pid_t host_pid, const struct proc_vma *vma, struct error *err
 		const char *why;
 	} names[] = {
 		{ "/SYSV", "System V shared memory: this version can't save it" },
-		{ "/memfd:", "memory of a memfd: this version can't save it" },
 		{ "/[aio]", "ring of asynchronous input and output (io_setup): this version "
 			    "can't save it" },
 		{ "anon_inode:[io_uring]", "io_uring rings can't be saved" },
@@ -151,6 +150,8 @@ static int set_file(struct dump *dump, struct dump_task *task, const struct proc
 				vma->start, vma->end);
 	entry->shmid = id;
 	entry->status |= vma->shared ? VMA_FILE_SHARED : VMA_FILE_PRIVATE;
+	if (vma->deleted && !strncmp(vma->name, "/memfd:", 7))
+		entry->status |= VMA_AREA_MEMFD;
 	return 0;
 }
 

@@ -44,6 +44,7 @@ struct rfile;
 struct rextra;
 struct rghost;
 struct rshmems;
+struct rmemfds;
 struct frame_context;
 
 #define RESTORE_TASKS_MAX 65536
@@ -153,6 +154,7 @@ struct restore {
 	size_t n_extras;
 	struct rghost *ghosts; /* deleted files that are made again for a moment */
 	size_t n_ghosts;
+	struct rmemfds *memfds; /* memfd.c; NULL: not read yet */
 	struct rshmems *shmems; /* shmem-restore.c; NULL: not collected yet */
 	FileLockEntry **locks;
 	size_t n_locks;

@@ -19,6 +19,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "ckpt/file-restore.h"
+#include "ckpt/memfd.h"
 #include "ckpt/mount-restore.h"
 #include "ckpt/ns-restore.h"
 #include "ckpt/restore-priv.h"
@@ -199,6 +200,7 @@ static int plan_tapes(struct restore *r, struct error *err)
 		ret = fd_stage_folders(r, r->root, err);
 	if (ret < 0)
 		return ret;
+	memfds_tape_seal(r, r->root->build);
 	return tape_build_task(r, r->root, err);
 }
 

@@ -72,8 +72,33 @@ int shmem_note(struct dump *dump, struct dump_task *task, const struct proc_vma 
 	return 0;
 }
 
+int shmem_note_file(struct dump *dump, uint64_t ino, int *fd, struct error *err)
+{
+	struct dump_shmems *all = dump->shmems;
+	struct segment *segment = arena_new(&dump->arena, struct segment);
+
+	if (!all)
+		all = dump->shmems = arena_new(&dump->arena, struct dump_shmems);
+	if (!all || !segment)
+		return err_oom(err);
+	segment->ino = ino;
+	segment->fd = take_fd(fd);
+	segment->next = all->first;
+	all->first = segment;
+	return 0;
+}
+
+/* Whole pages, of which the last may reach beyond the end of the file. */
+static int read_pages(int from, char *buf, size_t len, uint64_t at, uint64_t size)
+{
+	size_t there = at + len > size ? (size_t)(size - at) : len;
+
+	memset(buf + there, 0, len - there);
+	return fd_pread_all(from, buf, there, at);
+}
+
 static int copy(struct dump *dump, int from, uint64_t start, uint64_t end,
-		struct pagemap_writer *writer, char *buf, struct error *err)
+		struct pagemap_writer *writer, char *buf, uint64_t size, struct error *err)
 {
 	int r;
 
@@ -81,7 +106,7 @@ static int copy(struct dump *dump, int from, uint64_t start, uint64_t end,
 	for (uint64_t at = start; at < end && r == 0; at += COPY_SIZE) {
 		size_t len = end - at < COPY_SIZE ? (size_t)(end - at) : COPY_SIZE;
 
-		r = fd_pread_all(from, buf, len, at);
+		r = read_pages(from, buf, len, at, size);
 		if (r == 0)
 			r = fd_write_all(writer->pages_fd, buf, len);
 		if (r < 0)
@@ -112,8 +137,10 @@ static int write_segment(struct dump *dump, const struct segment *segment, char 
 		hole = data < 0 ? data : lseek(segment->fd, data, SEEK_HOLE);
 		if (hole < 0)
 			return err_sys(err, "find data of shared memory %" PRIu64, segment->ino);
-		/* The size is whole pages: mmap(2) rounded it. */
-		r = copy(dump, segment->fd, (uint64_t)data, (uint64_t)hole, &writer, buf, err);
+		/* Data begins with a page; it may end with the file, within one. */
+		hole = (hole + (off_t)PAGEMAP_PAGE - 1) & ~((off_t)PAGEMAP_PAGE - 1);
+		r = copy(dump, segment->fd, (uint64_t)data, (uint64_t)hole, &writer, buf,
+			 (uint64_t)st.st_size, err);
 		if (r < 0)
 			return r;
 		data = hole;

@@ -127,6 +127,14 @@ static int make_segment(uint64_t size, int *ret_fd, struct error *err)
 	return 0;
 }
 
+int shmem_new(struct restore *r, uint64_t size, struct error *err)
+{
+	int fd = -EBADF;
+	int ret = make_segment(size, &fd, err);
+
+	return ret < 0 ? ret : fd_stage_consume(r, fd, err);
+}
+
 static void tape_copy(struct restore *r, int from, int to, uint64_t at, uint64_t offset,
 		      uint64_t len)
 {
@@ -192,7 +200,6 @@ int shmem_stage(struct restore *r, uint64_t id, struct error *err)
 {
 	struct rshmem key = { .id = id };
 	struct rshmem *segment;
-	int fd = -1;
 	int ret = r->shmems ? 0 : collect(r, err);
 
 	if (ret < 0)
@@ -202,10 +209,7 @@ int shmem_stage(struct restore *r, uint64_t id, struct error *err)
 		return err_set(err, -EBADMSG, "shared memory %" PRIu64 " is mapped nowhere", id);
 	if (segment->staging >= 0)
 		return segment->staging;
-	ret = make_segment(segment->size, &fd, err);
-	if (ret < 0)
-		return ret;
-	ret = fd_stage_consume(r, fd, err);
+	ret = shmem_new(r, segment->size, err);
 	if (ret < 0)
 		return ret;
 	segment->staging = ret;

@@ -13,5 +13,7 @@ struct restore;
 int shmem_stage(struct restore *r, uint64_t id, struct error *err);
 void shmem_restore_done(struct restore *r);
 
+/* A new, empty segment; its staging number. */
+int shmem_new(struct restore *r, uint64_t size, struct error *err);
 /* R's tape: the segment's pages are written to that descriptor. */
 int shmem_tape_fill(struct restore *r, uint64_t id, uint64_t size, int staging, struct error *err);

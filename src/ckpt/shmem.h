@@ -19,6 +19,10 @@ struct error;
 int shmem_note(struct dump *dump, struct dump_task *task, const struct proc_vma *vma,
 	       const char *link, VmaEntry *entry, struct error *err);
 
+/* The file's pages are saved as those of a segment with that number. The descriptor is taken on
+ * success. */
+int shmem_note_file(struct dump *dump, uint64_t ino, int *fd, struct error *err);
+
 /* All segments noted. */
 int shmem_write(struct dump *dump, struct error *err);
 void shmem_done(struct dump *dump);
