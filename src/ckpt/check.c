@@ -278,13 +278,16 @@ static void keep_first(void *arg, const struct error *obstacle)
 int check_tree_first(const struct cryo_dump_opts *opts, struct error *err)
 {
 	struct error first = ERROR_INIT;
+	char hint[ERROR_HINT_MAX];
 	int n = cryo_check_tree(opts, keep_first, &first, err);
 
 	if (n <= 0)
 		return n;
-	if (n > 1)
-		err_hint(&first, "%s%sand %d more such obstacles; 'cryo check -t %d' lists them",
-			 first.hint, first.hint[0] ? "; " : "", n - 1, opts->pid);
+	if (n > 1) {
+		memcpy(hint, first.hint, sizeof(hint));
+		err_hint(&first, "%s%s%d more such obstacles: 'cryo check -t %d' lists them", hint,
+			 hint[0] ? "; " : "", n - 1, opts->pid);
+	}
 	if (err)
 		*err = first;
 	return first.code;

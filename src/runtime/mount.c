@@ -116,13 +116,16 @@ static int apply_tmpfs(const struct rootfs *rootfs, const struct spec_mount *m, 
 		target = rootfs_target(rootfs->fd, m->destination, true, err);
 	if (target < 0)
 		return target;
+	/* A folder made for it: like a tmpfs, so that the container's next start sees the same. */
+	if (!covers && fchmodat(target, ".", 01777, 0) < 0)
+		return err_sys(err, "set the mode of '%s'", m->destination);
 	if (fstat(target, &st) < 0)
 		return err_sys(err, "stat '%s'", m->destination);
 	fd = mount_fd_new("tmpfs", m->source ? m->source : "tmpfs", m->options.data,
 			  attrs & ~(uint64_t)MOUNT_ATTR_RDONLY, err);
 	if (fd < 0)
 		return fd;
-	if (covers && !has_mode(m->options.data) && fchmodat(fd, ".", st.st_mode & 07777, 0) < 0)
+	if (!has_mode(m->options.data) && fchmodat(fd, ".", st.st_mode & 07777, 0) < 0)
 		return err_sys(err, "set the mode of '%s'", m->destination);
 	if (m->options.copy_up) {
 		r = copy_up(target, fd, err);

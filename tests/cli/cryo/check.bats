@@ -49,10 +49,17 @@ time.sleep(1000)' </dev/null >"$TEST_DIR/out" 2>&1 3>&- &
 	assert_has "task $child: fd $fd: userfaultfd"
 	assert_has "2 obstacles"
 	grep -q '^TracerPid:.0' "/proc/$pid/status"
+	mkdir "$TEST_DIR/refused"
+	run cryo dump -t "$pid" -D "$TEST_DIR/refused"
+	assert_status 1
+	assert_has "hint: 1 more such obstacles: 'cryo check -t $pid' lists them"
 }
+
+leads_session() { [ "$(ps -o sid= -p "$1" | tr -d ' ')" = "$1" ]; }
 
 @test "nothing in the way" {
 	setsid sleep 1000 </dev/null >/dev/null 2>&1 3>&- &
+	wait_for leads_session $!
 	run cryo check -t $!
 	assert_status 0
 	assert_has "Nothing stands in the way"

@@ -113,6 +113,9 @@ frost"
 	run -1 cryopod run --rm --read-only "$IMAGE" touch /file
 	assert_has "Read-only file system"
 	run -0 cryopod run --rm --read-only "$IMAGE" touch /tmp/file
+	run -0 cryopod run --name again -u 1000 --tmpfs /new "$IMAGE" touch /new/file
+	run -0 cryopod start -a again
+	run -0 cryopod rm again
 }
 
 @test "capabilities: the default ones, added, dropped, all" {
