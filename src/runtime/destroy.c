@@ -73,7 +73,7 @@ int container_destroy(const struct container *c, struct error *err)
 		r = cgroup_remove(&c->cgroup, err);
 	if (r < 0)
 		return r;
-	if (c->complete)
+	if (c->init.pid) /* else its creation was cut short: the other hooks didn't run, either */
 		run_poststop(c);
 	return container_remove(c, err);
 }

@@ -261,3 +261,13 @@ in_container() { # SCRIPT [JQ-FILTER...]
 	assert_status 0
 	assert_has ":/cryorun/$name"
 }
+
+@test "descriptors are closed but those asked for" {
+	script_bundle c 'ls /proc/self/fd | wc -l; cat <&3'
+	echo passed >"$TEST_DIR/c/file"
+	run bash -c "exec 3<'$TEST_DIR/c/file' 4<'$TEST_DIR/c/file' 7<'$TEST_DIR/c/file'
+		'$CRYORUN' --root '$TEST_DIR/runtime' run --preserve-fds 1 --bundle '$TEST_DIR/c' c"
+	assert_status 0
+	# 0 to 3, and the one that ls reads the folder by.
+	assert_equal "$output" "$(printf '5\npassed')"
+}
