@@ -3,6 +3,7 @@
  *
  * Each step may be done again, and is, if we die in between.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -40,6 +41,26 @@ static int remove_living_files(const struct pod *pod, const struct container *c,
 	return 0;
 }
 
+/* conmon writes "conmon.pid.XXXXXX" and renames it; killed in between, it leaves that. */
+static int remove_half_written(const struct pod *pod, const struct container *c, struct error *err)
+{
+	cleanup_free char *bundle = NULL;
+	cleanup_dir DIR *dir = NULL;
+	const struct dirent *entry;
+	int r = pod_path(pod, c->id, "userdata", &bundle, err);
+
+	if (r < 0)
+		return r;
+	dir = opendir(bundle);
+	if (!dir)
+		return errno == ENOENT ? 0 : err_sys(err, "open folder '%s'", bundle);
+	while ((entry = readdir(dir)))
+		if (strncmp(entry->d_name, "conmon.pid.", strlen("conmon.pid.")) == 0 &&
+		    unlinkat(dirfd(dir), entry->d_name, 0) < 0 && errno != ENOENT)
+			return err_sys(err, "remove '%s/%s'", bundle, entry->d_name);
+	return 0;
+}
+
 static int runtime_knows(const struct pod *pod, const struct container *c)
 {
 	char path[4096];
@@ -57,6 +78,8 @@ int lifecycle_cleanup(struct pod *pod, struct held *held, struct error *err)
 
 	if (r == 0 && c->state.conmon.host_pid != 0)
 		r = conmon_end_orphans(pod, c, err);
+	if (r == 0 && c->state.conmon.host_pid != 0)
+		r = remove_half_written(pod, c, err);
 	if (r == 0 && runtime_knows(pod, c))
 		r = oci_delete(pod, c, err);
 	/*
