@@ -254,6 +254,26 @@ static int check_name(struct dump *dump, const struct dump_fd *fd, const char *n
 		       fd->look.where, name, path);
 }
 
+/* A name that is gone is bound again for a moment, and needs a place for that. */
+static int check_folder(struct dump *dump, const struct dump_fd *fd, const char *path,
+			struct error *err)
+{
+	const char *end = strrchr(path, '/');
+	cleanup_fd int found = -EBADF;
+	char *folder =
+		arena_strndup(&dump->arena, path, end && end > path ? (size_t)(end - path) : 1);
+
+	if (!folder)
+		return err_oom(err);
+	found = dump_open_path(dump, folder, O_PATH | O_DIRECTORY, NULL);
+	if (found >= 0)
+		return 0;
+	return err_set(err, -EOPNOTSUPP,
+		       "%s: socket: the file it is bound to, '%s', was removed together with its "
+		       "folder; this version can't save that",
+		       fd->look.where, path);
+}
+
 static int dump_name(struct dump *dump, const struct dump_fd *fd, const struct unix_diag *diag,
 		     UnixSkEntry *entry, FilePermsEntry *perms, struct error *err)
 {
@@ -306,7 +326,7 @@ static int dump_name(struct dump *dump, const struct dump_fd *fd, const struct u
 			return r;
 	}
 	if (entry->deleted)
-		return 0;
+		return check_folder(dump, fd, path, err);
 	return check_name(dump, fd, diag->name, diag->name[0] == '/' ? diag->name : path, &st, err);
 }
 
