@@ -159,21 +159,29 @@ static int tape_target(struct socks *all, struct sock *s, unsigned int depth, st
 	return 0;
 }
 
-/* Connections through a listener, and datagrams to a name, while it can be reached. */
+/*
+ * Connections through a listener, and datagrams to a name, while it can be
+ * reached; NULL: all. A listener hands out connections in their order: those
+ * that were accepted come first, those that wait stay behind.
+ */
 static int tape_users(struct socks *all, const struct sock *named, struct error *err)
 {
+	for (size_t i = 0; i < all->n; i++) {
+		struct sock *s = &all->v[i];
+
+		if (!s->connected && s->pair && s->listener && (!named || s->listener == named))
+			tape_accept(all, s);
+	}
 	for (size_t i = 0; i < all->n; i++) {
 		struct sock *s = &all->v[i];
 		int ret = 0;
 
 		if (s->connected)
 			continue;
-		if (s->listener == named && s->pair) {
-			tape_accept(all, s);
-		} else if (s->listener == named) {
+		if (s->listener && (!named || s->listener == named)) {
 			s->connected = true;
-			tape_connect(all, s, named);
-		} else if (s->target == named) {
+			tape_connect(all, s, s->listener);
+		} else if (s->target && (!named || s->target == named)) {
 			ret = tape_target(all, s, 0, err);
 		}
 		if (ret < 0)
@@ -242,21 +250,5 @@ int unix_tape_names(struct socks *all, struct error *err)
 
 int unix_tape_connections(struct socks *all, struct error *err)
 {
-	int ret = 0;
-
-	for (size_t i = 0; i < all->n && ret >= 0; i++) {
-		struct sock *s = &all->v[i];
-
-		if (s->connected)
-			continue;
-		if (s->listener && s->pair) {
-			tape_accept(all, s);
-		} else if (s->listener) {
-			s->connected = true;
-			tape_connect(all, s, s->listener);
-		} else if (s->target) {
-			ret = tape_target(all, s, 0, err);
-		}
-	}
-	return ret;
+	return tape_users(all, NULL, err);
 }
