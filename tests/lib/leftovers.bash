@@ -1,9 +1,9 @@
 # leftovers.bash: what belongs to a test, and whether anything of it is left.
 #
 # Everything of a test mentions the random name of $TEST_DIR: see setup.bash.
-# A cgroup does not carry that name but a container's: those that appeared since the
-# beginning count if they are empty and stay so for a while, and no test beside us
-# has a container of that name.
+# A cgroup carries a container's name instead: those that appeared since the beginning
+# count if they are empty, stay so for a while, and are named after a container of ours
+# (remember_names) or after our folder.
 
 # Ids of live processes that are the test's, without the shells that run it.
 leftover_processes() {
@@ -50,28 +50,28 @@ all_cgroups() {
 		sort -u
 }
 
-# Does a folder of tests, ours or another's, have a container that a cgroup is named after?
-has_container() { # CGROUP
-	local name
-	for name in ${1//\// }; do
-		case $name in
-		sys | fs | cgroup) continue ;;
-		cryopod-test.*) # a test that names its groups after its own folder
-			[ "$name" = "${TEST_DIR##*/}" ] || [ ! -e "${TMPDIR:-/tmp}/$name" ] || return 0
-			;;
-		esac
-		name=${name#cryopod-}
-		compgen -G "${TMPDIR:-/tmp}/cryopod-*/root/containers/$name" >/dev/null && return 0
-		compgen -G "${TMPDIR:-/tmp}/cryopod-*/*/$name/state.json" >/dev/null && return 0
+# Notes the names of containers, for their cgroups: those there are now, and words given.
+remember_names() {
+	{
+		[ $# = 0 ] || printf '%s\n' "$@"
+		[ ! -d "$TEST_DIR/root/containers" ] || ls "$TEST_DIR/root/containers"
+	} >>"$TEST_DIR/.names" 2>/dev/null
+}
+
+is_named_after_us() { # CGROUP
+	local part
+	[[ $1 != *"${TEST_DIR##*/}"* ]] || return 0
+	for part in ${1//\// }; do
+		grep -qxF -e "${part#cryopod-}" "$TEST_DIR/.names" 2>/dev/null && return 0
 	done
 	return 1
 }
 
-# Cgroups that are new, empty now, and nobody's.
+# Cgroups that are ours, new, and empty now.
 new_empty_cgroups() {
 	comm -13 "$TEST_DIR/.cgroups" <(all_cgroups) | while read -r group; do
 		[ -e "$group/cgroup.procs" ] && [ -z "$(cat "$group/cgroup.procs" 2>/dev/null)" ] || continue
-		has_container "$group" || echo "$group"
+		if is_named_after_us "$group"; then echo "$group"; fi
 	done
 }
 

@@ -34,8 +34,18 @@ source "$TOP/tests/lib/leftovers.bash"
 # --- the programs -----------------------------------------------------------
 
 # Descriptor 3 is bats' own: a program that goes on in the background must not hold it.
-cryopod() { "$CRYOPOD" --root "$TEST_DIR/root" --runroot "$TEST_DIR/run" "$@" 3>&-; }
-cryorun() { "$CRYORUN" --root "$TEST_DIR/runtime" "$@" 3>&-; }
+cryopod() {
+	local code=0
+	"$CRYOPOD" --root "$TEST_DIR/root" --runroot "$TEST_DIR/run" "$@" 3>&- || code=$?
+	remember_names
+	return $code
+}
+cryorun() {
+	local code=0
+	remember_names "$@"
+	"$CRYORUN" --root "$TEST_DIR/runtime" "$@" 3>&- || code=$?
+	return $code
+}
 cryo() { "$CRYO" "$@" 3>&-; }
 
 # --- begin and end of a file ------------------------------------------------
