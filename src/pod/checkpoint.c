@@ -404,13 +404,21 @@ int checkpoint_restore(struct pod *pod, struct held *held, const struct restore_
 		       struct checkpoint_result *ret, struct error *err)
 {
 	cleanup_place struct place p = { .fd = -EBADF };
-	int r = place_open(pod, held->c.id, &p, err);
+	int r;
 
+	if (held->restored) { /* what is asked for is done: by a command that was killed */
+		ret->statistics = o->stats ? json_object() : NULL;
+		return o->stats && !ret->statistics ? err_oom(err) : 0;
+	}
+	r = place_open(pod, held->c.id, &p, err);
 	if (r == 0)
 		r = check_restore(&held->c, &p, err);
 	if (r < 0)
 		return r;
-	r = lifecycle_note_begin(pod, held, err);
+	/* With a starter and a restore log on record it is a restore that is under way. */
+	r = keep_path(&p, "restore.log", &held->c.state.restore_log, err);
+	if (r == 0)
+		r = lifecycle_note_begin(pod, held, err);
 	if (r == 0)
 		r = build(pod, held, &p, o, ret, err);
 	if (r < 0) {
@@ -423,4 +431,48 @@ int checkpoint_restore(struct pod *pod, struct held *held, const struct restore_
 	if (r == 0 && !o->keep)
 		r = remove_all(&p, restore_leftovers, ARRAY_SIZE(restore_leftovers), err);
 	return r < 0 || o->keep ? r : discard_images(held, &p, err);
+}
+
+static int read_number(const struct place *p, const char *name, pid_t *ret, struct error *err)
+{
+	cleanup_free char *text = NULL;
+	size_t len = 0;
+	int r = file_read_at(p->fd, name, 64, &text, &len, err);
+
+	if (r == 0)
+		*ret = (pid_t)strtol(text, NULL, 10);
+	return r;
+}
+
+int checkpoint_adopt_restore(struct pod *pod, struct held *held, struct error *err)
+{
+	cleanup_place struct place p = { .fd = -EBADF };
+	cleanup_free char *state = NULL;
+	struct container *c = &held->c;
+	pid_t conmon = 0;
+	pid_t init = 0;
+	int r;
+
+	if (c->state.conmon.host_pid == 0 || !c->state.restore_log)
+		return 0;
+	r = conmon_await_orphans(pod, c, err);
+	if (r < 0)
+		return r;
+	/* Whatever the runtime says against it: then it did not succeed. */
+	if (oci_state(pod, c, &state, NULL) < 0 || strcmp(state, "running") != 0)
+		return 0;
+	r = place_open(pod, c->id, &p, err);
+	if (r == 0)
+		r = read_number(&p, "conmon.pid", &conmon, err);
+	if (r == 0)
+		r = read_number(&p, "pidfile", &init, err);
+	if (r == 0)
+		r = lifecycle_note_processes(pod, c, conmon, init, err);
+	if (r == 0)
+		r = note_restored(pod, held, &p, false, err);
+	if (r == 0)
+		r = remove_all(&p, restore_leftovers, ARRAY_SIZE(restore_leftovers), err);
+	if (r == 0)
+		r = file_remove_tree_at(p.fd, "checkpoint", err);
+	return r < 0 ? r : 1;
 }

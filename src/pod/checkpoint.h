@@ -53,6 +53,14 @@ int checkpoint_restore(struct pod *pod, struct held *held, const struct restore_
 		       struct checkpoint_result *ret, struct error *err);
 
 /*
+ * For a held container that does not live, when a restore of it was interrupted
+ * by our death: the restore is let finish, and if it succeeded the container is
+ * written down as running: 1. It must not be thrown away and restored once
+ * more: what it has done since would be done twice.
+ */
+int checkpoint_adopt_restore(struct pod *pod, struct held *held, struct error *err);
+
+/*
  * For a container whose processes were found gone: did a checkpoint that was
  * begun get complete? Then it is written into the record: 1.
  */

@@ -59,11 +59,35 @@ void conmon_done(struct conmon *conmon)
 	*conmon = (struct conmon)CONMON_INIT;
 }
 
+/*
+ * conmon ends, and takes the container's stdio with it, when it can't tell us the
+ * pid because we were killed. An end of the pipe that is open for reading as well
+ * is its own reader: the telling always succeeds.
+ */
+static int make_own_reader(int *fd, struct error *err)
+{
+	char path[64];
+	int both;
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", *fd);
+	both = open(path, O_RDWR | O_CLOEXEC);
+	if (both < 0)
+		return err_sys(err, "open a pipe again");
+	cleanup_fd_p(fd);
+	*fd = both;
+	return 0;
+}
+
 static int open_pipes(struct pipes *p, bool attach, struct error *err)
 {
+	int r;
+
 	if (pipe2(p->sync, O_CLOEXEC) < 0 || pipe2(p->start, O_CLOEXEC) < 0 ||
 	    (attach && pipe2(p->attach, O_CLOEXEC) < 0))
 		return err_sys(err, "make a pipe");
+	r = make_own_reader(&p->sync[1], err);
+	if (r < 0)
+		return r;
 	p->words = memfd_create("conmon", MFD_CLOEXEC);
 	if (p->words < 0)
 		return err_sys(err, "make a memory file");

@@ -75,5 +75,11 @@ int conmon_hear_exit(struct conmon *conmon, int *ret_code, struct error *err);
  */
 int conmon_end_orphans(const struct pod *pod, const struct container *c, struct error *err);
 
+/*
+ * The same processes, but they are let finish: until the runtime has ended and
+ * conmon has its pid file, or conmon is gone as well.
+ */
+int conmon_await_orphans(const struct pod *pod, const struct container *c, struct error *err);
+
 void conmon_done(struct conmon *conmon);
 #define cleanup_conmon __attribute__((cleanup(conmon_done)))

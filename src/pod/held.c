@@ -99,9 +99,11 @@ static int load(struct pod *pod, const char *id, struct held *held, struct error
 	}
 	if (held->c.state.status == STATUS_INITIALIZED)
 		return adopt_start(pod, held, err);
-	return held->c.state.needs_cleanup && !container_is_alive(&held->c)
-		       ? lifecycle_cleanup(pod, held, err)
-		       : 0;
+	if (!held->c.state.needs_cleanup || container_is_alive(&held->c))
+		return 0;
+	r = is_of_this_boot(pod, &held->c) ? checkpoint_adopt_restore(pod, held, err) : 0;
+	held->restored = r > 0;
+	return r == 0 ? lifecycle_cleanup(pod, held, err) : r < 0 ? r : 0;
 }
 
 /*

@@ -17,6 +17,7 @@ struct pod;
 struct held {
 	struct container c;
 	struct lock lock;
+	bool restored; /* taking it found an interrupted restore that had succeeded */
 };
 
 #define HELD_INIT                                                                                  \
