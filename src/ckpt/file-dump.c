@@ -44,7 +44,15 @@ int file_check(const struct cryo_dump_opts *opts, const struct fd_look *look, st
 	uint64_t size = (uint64_t)look->st.st_blocks * 512;
 	int r;
 
-	if (look->st.st_nlink || !S_ISREG(look->st.st_mode) || size <= limit)
+	if (look->st.st_nlink)
+		return 0;
+	/* What a restore would have to make under a name that others may see, or can't make. */
+	if (S_ISLNK(look->st.st_mode) || S_ISBLK(look->st.st_mode) || S_ISSOCK(look->st.st_mode))
+		return err_set(
+			err, -EOPNOTSUPP,
+			"%s: '%s' is deleted, and no file or folder: this version can't save it",
+			look->where, look->link);
+	if (!S_ISREG(look->st.st_mode) || size <= limit)
 		return 0;
 	r = err_set(err, -EOPNOTSUPP,
 		    "%s: deleted file '%s' has %" PRIu64 " bytes, the limit is %" PRIu64,

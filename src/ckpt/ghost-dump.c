@@ -114,8 +114,6 @@ static int write_ghost(struct dump *dump, uint32_t id, int fd, const struct stat
 	GhostFileEntry entry = GHOST_FILE_ENTRY__INIT;
 	Timeval atime = timeval_of(&st->st_atim);
 	Timeval mtime = timeval_of(&st->st_mtim);
-	char target[PATH_MAX];
-	ssize_t n;
 	int r;
 
 	entry.uid = st->st_uid;
@@ -127,16 +125,9 @@ static int write_ghost(struct dump *dump, uint32_t id, int fd, const struct stat
 	entry.ino = st->st_ino;
 	entry.atim = &atime;
 	entry.mtim = &mtime;
-	if (S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode)) {
+	if (S_ISCHR(st->st_mode)) {
 		entry.has_rdev = true;
 		entry.rdev = (uint32_t)st->st_rdev;
-	}
-	if (S_ISLNK(st->st_mode)) {
-		n = readlinkat(fd, "", target, sizeof(target) - 1);
-		if (n < 0)
-			return err_sys(err, "read link");
-		target[n] = '\0';
-		entry.symlnk_target = target;
 	}
 	if (S_ISREG(st->st_mode) && (uint64_t)st->st_blocks * 512 < (uint64_t)st->st_size) {
 		entry.has_chunks = true;

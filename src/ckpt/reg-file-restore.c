@@ -86,6 +86,28 @@ static bool path_taken(const struct restore *r, const char *path)
 	return fd >= 0;
 }
 
+/*
+ * Where a ghost has its name for a moment: under its own, beside it if that is
+ * taken, or in the nearest folder that is still there if its own is gone too.
+ */
+static char *ghost_path(struct restore *r, const char *name, uint32_t id)
+{
+	char *folder = arena_strdup(&r->arena, name);
+	char *slash = folder ? strrchr(folder, '/') : NULL;
+	bool moved = false;
+
+	if (!slash)
+		return folder;
+	for (*slash = 0; *folder && !path_taken(r, folder); *slash = 0) {
+		moved = true;
+		slash = strrchr(folder, '/');
+	}
+	if (moved)
+		return arena_printf(&r->arena, "%s/%s.cryo-%x", folder, strrchr(name, '/') + 1, id);
+	return path_taken(r, name) ? arena_printf(&r->arena, "%s.cryo-%x", name, id)
+				   : arena_strdup(&r->arena, name);
+}
+
 /* The image's bytes from here to its end, or its chunks, into the new file. */
 static int tape_fill(struct restore *r, struct tape *tape, uint32_t slot, struct image *image,
 		     const GhostFileEntry *ghost, const char *path, struct error *err)
@@ -149,11 +171,11 @@ static int tape_fill(struct restore *r, struct tape *tape, uint32_t slot, struct
 static int tape_new_ghost(struct restore *r, struct tape *tape, struct rghost *ghost,
 			  const char *name, const GhostFileEntry *entry, struct error *err)
 {
+	bool folder = S_ISDIR(entry->mode);
 	uint64_t path;
 	uint32_t slot;
 
-	ghost->path = path_taken(r, name) ? arena_printf(&r->arena, "%s.cryo-%x", name, ghost->id)
-					  : arena_strdup(&r->arena, name);
+	ghost->path = ghost_path(r, name, ghost->id);
 	if (!ghost->path)
 		return err_oom(err);
 	ghost->anchor = fd_stage(r, err);
@@ -162,11 +184,16 @@ static int tape_new_ghost(struct restore *r, struct tape *tape, struct rghost *g
 	ghost->state = area_add_word(&r->area);
 	ghost->stat_at = area_alloc(&r->area, sizeof(struct stat), 8);
 	path = area_add_string(&r->area, ghost->path);
-	tape_call(tape, SYS_mknodat,
-		  TAPE_ARGS(tape_imm((uint64_t)AT_FDCWD), tape_at(path),
-			    tape_imm((entry->mode & S_IFMT) | 0600),
-			    tape_imm(entry->has_rdev ? entry->rdev : 0)),
-		  "making deleted file '%s' again", ghost->path);
+	if (folder)
+		tape_call(tape, SYS_mkdirat,
+			  TAPE_ARGS(tape_imm((uint64_t)AT_FDCWD), tape_at(path), tape_imm(0700)),
+			  "making deleted folder '%s' again", ghost->path);
+	else
+		tape_call(tape, SYS_mknodat,
+			  TAPE_ARGS(tape_imm((uint64_t)AT_FDCWD), tape_at(path),
+				    tape_imm((entry->mode & S_IFMT) | 0600),
+				    tape_imm(entry->has_rdev ? entry->rdev : 0)),
+			  "making deleted file '%s' again", ghost->path);
 	tape_op(tape, PIE_OP_STORE32, TAPE_ARGS(tape_at(ghost->state), tape_imm(GHOST_NAMED)),
 		"'%s' is there", ghost->path);
 	slot = tape_call(tape, SYS_openat,
@@ -175,7 +202,9 @@ static int tape_new_ghost(struct restore *r, struct tape *tape, struct rghost *g
 			 "holding '%s'", ghost->path);
 	tape_call(tape, SYS_fstat, TAPE_ARGS(tape_slot(slot), tape_at(ghost->stat_at)),
 		  "holding '%s'", ghost->path);
-	tape_call(tape, SYS_unlinkat, TAPE_ARGS(tape_imm((uint64_t)AT_FDCWD), tape_at(path)),
+	tape_call(tape, SYS_unlinkat,
+		  TAPE_ARGS(tape_imm((uint64_t)AT_FDCWD), tape_at(path),
+			    tape_imm(folder ? AT_REMOVEDIR : 0)),
 		  "removing '%s' again", ghost->path);
 	tape_op(tape, PIE_OP_STORE32, TAPE_ARGS(tape_at(ghost->state), tape_imm(GHOST_NAMELESS)),
 		"'%s' is gone", ghost->path);
@@ -198,10 +227,10 @@ static int tape_make_ghost(struct restore *r, struct tape *tape, struct rghost *
 		ret = err_set(err, -EBADMSG, "%s: empty", image.name);
 	if (ret < 0)
 		return ret;
-	if (!S_ISREG(entry->mode) && !S_ISFIFO(entry->mode) && !S_ISCHR(entry->mode))
-		return err_set(err, -EOPNOTSUPP,
-			       "file '%s': deleted folders and the like can't be rebuilt yet",
-			       name);
+	if (!S_ISREG(entry->mode) && !S_ISDIR(entry->mode) && !S_ISFIFO(entry->mode) &&
+	    !S_ISCHR(entry->mode))
+		return err_set(err, -EOPNOTSUPP, "file '%s': a deleted file of type %#o", name,
+			       entry->mode & S_IFMT);
 	ret = tape_new_ghost(r, tape, ghost, name, entry, err);
 	if (ret < 0)
 		return ret;
@@ -257,7 +286,7 @@ void ghosts_undo(const struct restore *r)
 		/* Where mounts are the tree's own, the path may mean another file here. */
 		if (made->st_ino ? made->st_ino == now.st_ino && made->st_dev == now.st_dev
 				 : !r->new_mnt_ns)
-			(void)unlinkat(dir, name, 0); /* the failure itself is what is told */
+			(void)unlinkat(dir, name, S_ISDIR(now.st_mode) ? AT_REMOVEDIR : 0);
 	}
 }
 
