@@ -158,10 +158,10 @@ struct restore {
 	struct rshmems *shmems; /* shmem-restore.c; NULL: not collected yet */
 	FileLockEntry **locks;
 	size_t n_locks;
-	bool owners;		/* some file has an owner that gets its signals */
-	uint8_t *fd_used;	/* bitmap: numbers that are no staging number */
-	size_t fd_max;		/* its size in bits */
-	int *own_fds;		/* M's own, opened for the tree; closed at the end */
+	bool owners;	  /* some file has an owner that gets its signals */
+	uint8_t *fd_used; /* bitmap: numbers that are no staging number */
+	size_t fd_max;	  /* its size in bits */
+	int *own_fds;	  /* M's own, opened for the tree; closed at the end */
 	size_t n_own_fds;
 	int proc_fd; /* staging number of M's /proc; -1: not yet */
 
