@@ -141,7 +141,7 @@ static int measure(const struct shape *shape, unsigned int runs)
 		times[2][i] = clock_mono_ns() - t2;
 	}
 	if (freeze_begin(&f, pid, 0, &err) == 0)
-		(void)freeze_kill(&f, &err);
+		(void)freeze_kill(&f, NULL, &err);
 	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
 		;
 	if (err.code) {

@@ -132,17 +132,26 @@ static int dump_frozen(struct dump *dump, struct error *err)
 	return r;
 }
 
-static int release(struct dump *dump, struct error *err)
+/* *ret_end_ns: when its tasks were no longer frozen. */
+static int release(struct dump *dump, uint64_t *ret_end_ns, struct error *err)
 {
+	int r;
+
 	switch (dump->opts->after) {
 	case CRYO_AFTER_KILL:
-		return freeze_kill(&dump->freeze, err);
+		return freeze_kill(&dump->freeze, ret_end_ns, err);
 	case CRYO_AFTER_RUN:
-		return freeze_thaw(&dump->freeze, err);
+		r = freeze_thaw(&dump->freeze, err);
+		break;
 	case CRYO_AFTER_STOP:
-		return freeze_leave_stopped(&dump->freeze, err);
+		r = freeze_leave_stopped(&dump->freeze, err);
+		break;
+	default:
+		return err_set(err, -EINVAL, "unknown fate of the tree: %d",
+			       (int)dump->opts->after);
 	}
-	return err_set(err, -EINVAL, "unknown fate of the tree: %d", (int)dump->opts->after);
+	*ret_end_ns = clock_mono_ns();
+	return r;
 }
 
 static int write_stats(struct dump *dump, struct error *err)
@@ -188,7 +197,8 @@ static void dump_done(struct dump *dump)
 
 static int run(struct dump *dump, struct error *err)
 {
-	uint64_t end;
+	uint64_t begin;
+	uint64_t end = 0;
 	int r;
 
 	r = prepare(dump, err);
@@ -206,12 +216,14 @@ static int run(struct dump *dump, struct error *err)
 	if (r < 0)
 		return r;
 	dump->stats.freezing_us = (dump->freeze.frozen_ns - dump->freeze.began_ns) / NS_PER_US;
-	end = dump->freeze.frozen_ns;
+	begin = dump->freeze.frozen_ns;
 	/* From here on the images are complete: what fails below does not take them back. */
 	dump->complete = true;
-	r = release(dump, err);
-	dump->stats.frozen_us = (clock_mono_ns() - end) / NS_PER_US;
-	return r < 0 ? r : write_stats(dump, err);
+	r = release(dump, &end, err);
+	if (r < 0)
+		return r;
+	dump->stats.frozen_us = (end - begin) / NS_PER_US;
+	return write_stats(dump, err);
 }
 
 int cryo_dump(const struct cryo_dump_opts *opts, struct cryo_dump_stats *ret_stats,

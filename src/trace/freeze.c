@@ -412,7 +412,7 @@ static int reap(pid_t host_tid, uint64_t deadline_ns)
 	}
 }
 
-int freeze_kill(struct freeze *f, struct error *err)
+int freeze_kill(struct freeze *f, uint64_t *ret_sent_ns, struct error *err)
 {
 	uint64_t deadline = clock_mono_ns() + KILL_TIMEOUT_NS;
 	int result = 0;
@@ -423,6 +423,8 @@ int freeze_kill(struct freeze *f, struct error *err)
 		if (kill(f->tasks[i].host_pid, SIGKILL) < 0 && errno != ESRCH && result == 0)
 			result = err_sys(err, "kill task %d", (int)f->tasks[i].host_pid);
 	}
+	if (ret_sent_ns)
+		*ret_sent_ns = clock_mono_ns();
 	/* From the leaves up: a namespace's init ends when all others have. Leaders last: their
 	 * end is not reported while a thread is left. */
 	for (size_t i = f->n_tasks; result == 0 && i-- > 0;) {

@@ -78,8 +78,12 @@ int freeze_thaw(struct freeze *f, struct error *err);
 /* Like thaw, but each task is left in a job control stop (SIGSTOP). */
 int freeze_leave_stopped(struct freeze *f, struct error *err);
 
-/* SIGKILL for all; returns when all are dead and no longer ours. */
-int freeze_kill(struct freeze *f, struct error *err);
+/*
+ * SIGKILL for all; returns when all are dead and no longer ours. When the last
+ * signal was sent (CLOCK_MONOTONIC) is told in *ret_sent_ns, which may be NULL:
+ * taking a PID namespace down takes the kernel milliseconds longer.
+ */
+int freeze_kill(struct freeze *f, uint64_t *ret_sent_ns, struct error *err);
 
 /* The net: thaws what is still frozen, frees the lists. */
 void freeze_done(struct freeze *f);

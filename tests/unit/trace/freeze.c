@@ -190,7 +190,7 @@ static void a_tree_with_threads_is_stopped_whole_and_killed_whole(void **state U
 	assert_int_equal(f.tasks[2].n_threads, N_THREADS);
 	assert_int_equal(f.tasks[2].threads[0].host_tid, pids[2]);
 	assert_true(is_standing_still());
-	assert_int_equal(freeze_kill(&f, NULL), 0);
+	assert_int_equal(freeze_kill(&f, NULL, NULL), 0);
 	for (size_t i = 1; i < 3; i++)
 		WAIT_FOR(kill(pids[i], 0) < 0 && errno == ESRCH);
 	assert_int_equal(waitpid(pid, NULL, __WALL), -1); /* freeze_kill has reaped it for us */
@@ -345,7 +345,7 @@ static void nothing_escapes_from_a_breeding_tree(void **state UNUSED)
 	}
 	assert_int_equal(shared->bad, 0);
 	begin(&f, pid);
-	assert_int_equal(freeze_kill(&f, NULL), 0);
+	assert_int_equal(freeze_kill(&f, NULL, NULL), 0);
 }
 
 /* system(3) and posix_spawn(3) wait like this: in the kernel, deaf to ptrace. */
@@ -383,7 +383,7 @@ static void vfork_parents_are_waited_for(void **state UNUSED)
 	}
 	assert_int_equal(shared->bad, 0);
 	begin(&f, pid);
-	assert_int_equal(freeze_kill(&f, NULL), 0);
+	assert_int_equal(freeze_kill(&f, NULL, NULL), 0);
 }
 
 static void vfork_for_good(void)

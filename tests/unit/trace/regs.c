@@ -68,7 +68,7 @@ static int setup(void **state UNUSED)
 static int teardown(void **state UNUSED)
 {
 	munmap(pages, 4 * PAGE);
-	return freeze_kill(&frozen, NULL);
+	return freeze_kill(&frozen, NULL, NULL);
 }
 
 static void mask_and_queues_are_seen_and_stay(void **state UNUSED)
