@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <linux/magic.h>
 #include <linux/seccomp.h>
 #include <stdio.h>
@@ -273,6 +274,22 @@ static void keep_first(void *arg, const struct error *obstacle)
 
 	if (!first->code)
 		*first = *obstacle;
+}
+
+int check_privileges(struct error *err)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = { 0 };
+	const uint32_t needed = 1u << CAP_SYS_PTRACE | 1u << CAP_SYS_ADMIN;
+	int r;
+
+	if (syscall(SYS_capget, &header, data) < 0)
+		return err_sys(err, "read our own capabilities");
+	if ((data[0].effective & needed) == needed)
+		return 0;
+	r = err_set(err, -EPERM, "this needs root (CAP_SYS_PTRACE and CAP_SYS_ADMIN)");
+	err_hint(err, "run it with sudo");
+	return r;
 }
 
 int check_tree_first(const struct cryo_dump_opts *opts, struct error *err)

@@ -29,7 +29,9 @@ static int prepare(struct dump *dump, struct error *err)
 {
 	int r;
 
-	r = externals_parse(dump->opts->externals, &dump->arena, &dump->externals, err);
+	r = check_privileges(err);
+	if (r == 0)
+		r = externals_parse(dump->opts->externals, &dump->arena, &dump->externals, err);
 	if (r == 0)
 		r = file_ids_new(&dump->file_ids, err);
 	if (r == 0)

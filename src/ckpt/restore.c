@@ -18,6 +18,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "ckpt/check.h"
 #include "ckpt/file-restore.h"
 #include "ckpt/memfd.h"
 #include "ckpt/mount-restore.h"
@@ -237,8 +238,10 @@ static int write_stats(const struct restore *r, const struct cryo_restore_stats 
 
 static int restore_run(struct restore *r, struct error *err)
 {
-	int ret = restore_load(r, err);
+	int ret = check_privileges(err);
 
+	if (ret >= 0)
+		ret = restore_load(r, err);
 	if (ret >= 0)
 		ret = ns_plan(r, err);
 	if (ret >= 0)

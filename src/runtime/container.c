@@ -45,8 +45,12 @@ static int open_root(const struct runtime *rt, bool make, struct error *err)
 			return r;
 		fd = open(rt->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	}
-	if (fd < 0)
-		return err_sys(err, "open state folder '%s'", rt->root);
+	if (fd < 0) {
+		r = err_sys(err, "open state folder '%s'", rt->root);
+		if (geteuid() != 0)
+			err_hint(err, "cryorun needs root: run it with sudo");
+		return r;
+	}
 	return fd;
 }
 
@@ -77,7 +81,7 @@ static int init(const struct runtime *rt, const char *id, bool make, struct cont
 	c->id = arena_strdup(&c->arena, id);
 	if (!c->id)
 		return err_oom(err);
-	c->root = open_root(rt, make, make ? err : NULL);
+	c->root = open_root(rt, make, err);
 	if (c->root == -ENOENT)
 		return err_set(err, -ENOENT, "container does not exist: '%s'", id);
 	return c->root < 0 ? c->root : 0;

@@ -41,8 +41,13 @@ static int read_names(const struct runtime *rt, struct strv *ret, struct error *
 
 	if (!dir && errno == ENOENT)
 		return 0;
-	if (!dir)
-		return err_sys(err, "open state folder '%s'", rt->root);
+	if (!dir) {
+		int r = err_sys(err, "open state folder '%s'", rt->root);
+
+		if (geteuid() != 0)
+			err_hint(err, "cryorun needs root: run it with sudo");
+		return r;
+	}
 	while ((errno = 0, entry = readdir(dir)))
 		if (container_check_id(entry->d_name, NULL) >= 0)
 			strv_add(ret, entry->d_name);

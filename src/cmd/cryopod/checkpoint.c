@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -86,6 +87,8 @@ static int check(const struct checkpoint_command *o, struct error *err)
 	r = check_compress(o->compress, err);
 	if (r < 0)
 		return r;
+	if (geteuid() != 0)
+		return err_set(err, -EPERM, "checkpointing a container requires root");
 	if (o->ignore_rootfs && !o->export)
 		return err_set(err, -EINVAL, "--ignore-rootfs can only be used with --export");
 	if (o->ignore_volumes && !o->export)

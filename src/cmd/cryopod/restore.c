@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/err.h"
@@ -70,6 +71,8 @@ static int act(struct pod *pod, struct held *held, void *arg, struct error *err)
 
 static int check(const struct restore_command *o, struct error *err)
 {
+	if (geteuid() != 0)
+		return err_set(err, -EPERM, "restoring a container requires root");
 	if (o->import)
 		return err_set(err, -EOPNOTSUPP, "--import is not supported by this version");
 	if (o->import_previous || o->ignore_rootfs || o->ignore_volumes || o->name || o->pod)
