@@ -153,10 +153,33 @@ static int walk(struct ahead *ahead, pid_t host_pid, struct error *err)
 	return r;
 }
 
+/* Those of the namespaces that are the tree's own. */
+static int make_of_namespaces(struct dump *dump, struct error *err)
+{
+	static const struct {
+		enum dump_ns ns;
+		enum img_kind kind;
+	} images[] = {
+		{ DUMP_NS_UTS, IMG_KIND_UTSNS },   { DUMP_NS_IPC, IMG_KIND_IPC_VAR },
+		{ DUMP_NS_IPC, IMG_KIND_IPC_SHM }, { DUMP_NS_IPC, IMG_KIND_IPC_MSG },
+		{ DUMP_NS_IPC, IMG_KIND_IPC_SEM }, { DUMP_NS_MNT, IMG_KIND_MNTS },
+		{ DUMP_NS_TIME, IMG_KIND_TIMENS },
+	};
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(images) && r == 0; i++) {
+		const struct dump_ns_info *ns = &dump->ns[images[i].ns];
+
+		if (ns->other)
+			r = make_ahead(dump, images[i].kind, ns->root_id, err);
+	}
+	return r;
+}
+
 int dump_images_prepare(struct dump *dump, struct error *err)
 {
 	/* Not the inventory: that it is there says that all others are complete. */
-	static const enum img_kind kinds[] = { IMG_KIND_PSTREE, IMG_KIND_SECCOMP };
+	static const enum img_kind kinds[] = { IMG_KIND_PSTREE, IMG_KIND_SECCOMP, IMG_KIND_CGROUP };
 	struct ahead ahead = { .dump = dump };
 	int r = 0;
 
@@ -165,6 +188,8 @@ int dump_images_prepare(struct dump *dump, struct error *err)
 		return err_oom(err);
 	for (size_t i = 0; i < ARRAY_SIZE(kinds) && r == 0; i++)
 		r = make_ahead(dump, kinds[i], 0, err);
+	if (r == 0)
+		r = make_of_namespaces(dump, err);
 	return r < 0 ? r : walk(&ahead, dump->opts->pid, err);
 }
 
