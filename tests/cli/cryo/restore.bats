@@ -20,6 +20,8 @@ grows() {
 state() { sed -n 's/^State:\t\(.\).*/\1/p' "/proc/$1/status"; }
 is_state() { [ "$(state "$1")" = "$2" ]; }
 gone() { [ ! -e "/proc/$1" ]; }
+# An orphan that init has not reaped yet keeps the number of its group and session taken.
+unused() { gone "$1" && ! ps -eo pgid=,sid= | grep -qw "$1"; }
 
 # A counting shell, dumped into $IMG and gone; it ends with code 7 when it gets SIGTERM.
 dump_loop() { # [dump option...]
@@ -30,7 +32,7 @@ dump_loop() { # [dump option...]
 	wait_for more_than 2
 	cryo dump -t "$pid" -D "$IMG" "$@"
 	wait "$pid" || true
-	wait_for gone "$pid"
+	wait_for -t 30 unused "$pid"
 }
 
 @test "detached: it counts on under its old process id, which the pidfile tells" {
