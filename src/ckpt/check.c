@@ -140,16 +140,10 @@ static int check_maps(struct check *check, pid_t host_pid, struct error *err)
 static int check_session(const struct check *check, pid_t host_pid,
 			 const struct proc_status *status, struct error *err)
 {
-	pid_t session = proc_ids_inner(&status->ns_sid);
-	int r;
-
-	if (host_pid != check->opts->pid || check->opts->shell_job || !session ||
-	    session == proc_ids_inner(&status->ns_pid))
+	if (host_pid != check->opts->pid)
 		return 0;
-	r = err_set(err, -EOPNOTSUPP, "task %d: it is not a session leader (session %d)", host_pid,
-		    session);
-	err_hint(err, "it was started from a shell: use --shell-job on dump and restore");
-	return r;
+	return dump_session_check(check->opts, host_pid, proc_ids_inner(&status->ns_pid),
+				  proc_ids_inner(&status->ns_sid), err);
 }
 
 static int check_status(const struct check *check, pid_t host_pid, const struct proc_status *status,

@@ -159,6 +159,10 @@ int dump_pagemap_create(struct dump *dump, struct pagemap_writer *writer, enum i
 
 /* tree-dump.c: the frozen tasks as dump tasks, with what /proc says of them. */
 int dump_tree_collect(struct dump *dump, struct error *err);
+
+/* -EOPNOTSUPP: the root leads no session of its own, and the options don't allow that. */
+int dump_session_check(const struct cryo_dump_opts *opts, pid_t host_pid, pid_t ns_pid,
+		       pid_t ns_sid, struct error *err);
 int dump_tree_write(struct dump *dump, struct error *err);
 void dump_tree_done(struct dump *dump);
 int dump_task_open(struct dump_task *task, struct error *err);

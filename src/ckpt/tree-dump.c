@@ -64,23 +64,41 @@ static int collect_threads(struct dump *dump, struct dump_task *task,
 	return 0;
 }
 
-/* A group or session whose leader is outside of the tree's PID namespace is 0 in it. */
-static int check_session(const struct dump *dump, const struct dump_task *task, struct error *err)
+/* A session or group whose leader is outside of the task's PID namespace is number 0 in it. */
+int dump_session_check(const struct cryo_dump_opts *opts, pid_t host_pid, pid_t ns_pid,
+		       pid_t ns_sid, struct error *err)
 {
 	int r;
 
-	if (task->state == DUMP_TASK_DEAD)
+	if (opts->shell_job || ns_sid == ns_pid)
 		return 0;
-	if (task->ns_sid == 0 || task->ns_pgid == 0)
-		return err_set(err, -EOPNOTSUPP,
-			       "task %d: its %s leader is outside of its PID namespace",
-			       task->host_pid, task->ns_sid == 0 ? "session's" : "group's");
-	if (task->parent || task->ns_sid == task->ns_pid || dump->opts->shell_job)
-		return 0;
-	r = err_set(err, -EOPNOTSUPP, "task %d: it is not a session leader (session %d)",
-		    task->host_pid, task->ns_sid);
+	if (ns_sid)
+		r = err_set(err, -EOPNOTSUPP, "task %d: it is not a session leader (session %d)",
+			    host_pid, ns_sid);
+	else
+		r = err_set(err, -EOPNOTSUPP,
+			    "task %d: it is not a session leader (the leader is outside of its "
+			    "PID namespace)",
+			    host_pid);
 	err_hint(err, "it was started from a shell: use --shell-job on dump and restore");
 	return r;
+}
+
+/* What a descendant has in common with nobody in the tree can't be given back to it. */
+static int check_session(const struct dump *dump, const struct dump_task *task, struct error *err)
+{
+	const struct dump_task *root = dump->tasks;
+	bool sid_outside = task->ns_sid == 0 && root->ns_sid != 0;
+
+	if (task->state == DUMP_TASK_DEAD)
+		return 0;
+	if (!task->parent)
+		return dump_session_check(dump->opts, task->host_pid, task->ns_pid, task->ns_sid,
+					  err);
+	if (!sid_outside && (task->ns_pgid != 0 || root->ns_pgid == 0))
+		return 0;
+	return err_set(err, -EOPNOTSUPP, "task %d: its %s leader is outside of its PID namespace",
+		       task->host_pid, sid_outside ? "session's" : "group's");
 }
 
 static int collect_task(struct dump *dump, struct dump_task *task, const struct frozen_task *frozen,

@@ -58,7 +58,7 @@ static int find_outer(struct restore *r, struct error *err)
 {
 	const struct rtask *root = r->root;
 
-	if (root->sid != root->pid && root->sid)
+	if (root->sid != root->pid)
 		r->outer_sid = root->sid;
 	if (root->pgid != root->pid && root->pgid)
 		r->outer_pgid = root->pgid;
@@ -68,9 +68,9 @@ static int find_outer(struct restore *r, struct error *err)
 			err, -EBADMSG,
 			"pstree.img: root task %u is in a session or group of its descendant",
 			root->pid);
-	if (r->outer_sid && !r->opts->shell_job) {
+	if (root->sid != root->pid && !r->opts->shell_job) {
 		err_set(err, -EINVAL, "task %u (%s) belongs to session %u, which was not dumped",
-			root->pid, rtask_comm(root), r->outer_sid);
+			root->pid, rtask_comm(root), root->sid);
 		err_hint(err, "--shell-job lets it join the caller's session");
 		return -EINVAL;
 	}

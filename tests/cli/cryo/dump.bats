@@ -105,6 +105,20 @@ time.sleep(1000)' </dev/null >"$TEST_DIR/out" 2>&1 3>&- &
 	assert_status 0
 }
 
+@test "a job whose session began outside of its PID namespace needs --shell-job, too" {
+	unshare --pid --fork --mount-proc --kill-child \
+		sh -c 'echo ready; while true; do sleep 0.1; done' </dev/null >"$TEST_DIR/out" 2>&1 3>&- &
+	outer=$!
+	wait_for file_has "$TEST_DIR/out" ready
+	pid=$(tr -d ' ' <"/proc/$outer/task/$outer/children")
+	run cryo dump -t "$pid" -D "$IMG"
+	assert_status 1
+	assert_has "not a session leader"
+	assert_has "--shell-job"
+	kill -KILL "$pid"
+	wait "$outer" || true
+}
+
 @test "the action script is told each stage, and may say no" {
 	cat >"$TEST_DIR/script" <<-'END'
 		#!/bin/sh
