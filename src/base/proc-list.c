@@ -111,6 +111,18 @@ static int numbers_in(const char *path, struct ints *ints, struct error *err)
 	return 0;
 }
 
+int proc_processes(pid_t **ret_pids, size_t *ret_n, struct error *err)
+{
+	cleanup_ints struct ints ints = { NULL };
+	int r = numbers_in("/proc", &ints, err);
+
+	if (r < 0)
+		return r;
+	*ret_pids = take_ptr(&ints.v);
+	*ret_n = ints.n;
+	return 0;
+}
+
 int proc_threads_of(pid_t host_pid, pid_t **ret_tids, size_t *ret_n, struct error *err)
 {
 	cleanup_ints struct ints ints = { NULL };

@@ -125,6 +125,8 @@ int proc_limits_of(pid_t host_pid, struct proc_limits *ret_limits, struct error 
 /* Numbers from a file like children: "12 13 14 ". The array is the caller's. */
 int proc_pids_parse(const char *text, size_t len, pid_t **ret_pids, size_t *ret_n,
 		    struct error *err);
+/* All processes of the machine, as /proc shows them. */
+int proc_processes(pid_t **ret_pids, size_t *ret_n, struct error *err);
 /* Threads of a process, the leader first; children of all its threads. */
 int proc_threads_of(pid_t host_pid, pid_t **ret_tids, size_t *ret_n, struct error *err);
 int proc_children_of(pid_t host_pid, pid_t **ret_pids, size_t *ret_n, struct error *err);

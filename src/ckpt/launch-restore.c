@@ -31,9 +31,6 @@
 #include "ckpt/restore-priv.h"
 #include "pie/abi.h"
 
-#define TAKEN_HINT "a process with that id runs already; it must end first"
-
-#define REAP_NS (5 * NS_PER_SEC)
 #define LOOK_NS (100 * NS_PER_MS) /* how often M looks whether R still lives */
 #define UNDO_NS (10 * NS_PER_SEC) /* how long R may take to die */
 
@@ -276,55 +273,6 @@ static int build_tree(struct restore *r, struct error *err)
 	return ret;
 }
 
-static bool is_zombie(uint32_t pid, pid_t *ret_parent)
-{
-	struct proc_stat stat;
-
-	if (proc_stat_of((pid_t)pid, &stat, NULL) < 0 || stat.state != 'Z')
-		return false;
-	*ret_parent = stat.ppid;
-	return true;
-}
-
-/* Tasks that a dump has just killed may wait for their parent, often init, to ask how they
- * ended. Some take a second for that. */
-static bool is_free(uint32_t pid, uint64_t until)
-{
-	pid_t parent;
-
-	while (kill((pid_t)pid, 0) == 0 || errno != ESRCH) {
-		struct timespec pause = { .tv_nsec = 2 * NS_PER_MS };
-
-		if (!is_zombie(pid, &parent) || parent == getpid() || clock_mono_ns() > until)
-			return false;
-		(void)nanosleep(&pause, NULL);
-	}
-	return true;
-}
-
-/* Told before anything is made, with all names at hand. Also what makes sure that no
- * child of the caller is taken for one of the tree. */
-static int check_free(const struct restore *r, struct error *err)
-{
-	uint64_t until = clock_mono_ns() + REAP_NS;
-
-	for (size_t i = 0; !r->new_pid_ns && i < r->n_tasks; i++) {
-		const struct rtask *t = r->tasks[i];
-		pid_t parent = 0;
-
-		if (is_free(t->pid, until))
-			continue;
-		err_set(err, -EEXIST, "process id %u of %s is taken", t->pid, rtask_comm(t));
-		if (is_zombie(t->pid, &parent))
-			err_hint(err, "that process has ended, but its parent %d has not asked how",
-				 parent);
-		else
-			err_hint(err, TAKEN_HINT);
-		return -EEXIST;
-	}
-	return 0;
-}
-
 static int start_root(struct restore *r, struct error *err)
 {
 	int old_time = -EBADF;
@@ -346,7 +294,7 @@ int launch_tree(struct restore *r, struct error *err)
 
 	if (ret < 0)
 		return ret;
-	ret = check_free(r, err);
+	ret = taken_check(r, err);
 	if (ret >= 0)
 		ret = proc_children_of(getpid(), &r->own_children, &r->n_own_children, err);
 	if (ret < 0) {

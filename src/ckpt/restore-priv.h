@@ -278,5 +278,10 @@ int guide_seize(struct restore *r, struct error *err);
 int guide_release(struct restore *r, struct error *err);
 
 /* launch-restore.c: R is made, the tree built and released; or all is undone. */
+/* Told before anything is made, with all names at hand. Also what makes sure that no child of the
+ * caller is taken for one of the tree. -EEXIST: the number of a task is in use and stays so. */
+#define TAKEN_HINT "a process with that id runs already; it must end first"
+int taken_check(const struct restore *r, struct error *err);
+
 void launch_store(const struct restore *r, uint64_t offset); /* word = 1, wake */
 int launch_tree(struct restore *r, struct error *err);
