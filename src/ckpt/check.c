@@ -20,14 +20,17 @@
 #include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/kern.h"
 #include "base/proc-maps.h"
 #include "base/proc.h"
 #include "ckpt/dump-priv.h"
 #include "ckpt/fd-kind.h"
+#include "ckpt/lock.h"
 #include "ckpt/sk-unix-check.h"
 #include "cryo/check.h"
 
+#define FDINFO_MAX ((size_t)16 << 20)
 #define TASKS_MAX 1000000 /* a tree that forks faster than it is walked ends here */
 
 struct check {
@@ -73,6 +76,21 @@ static int look_socket(struct check *check, pid_t host_pid, int number, struct f
 			      err);
 }
 
+static int check_locks(const struct check *check, const struct fd_look *look, pid_t host_pid,
+		       int number, struct error *err)
+{
+	cleanup_free char *text = NULL;
+	char path[64];
+	size_t len;
+	int r;
+
+	if (check->opts->file_locks || look->link[0] != '/')
+		return 0;
+	(void)snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", host_pid, number);
+	r = file_read_at(AT_FDCWD, path, FDINFO_MAX, &text, &len, err);
+	return r < 0 ? r : lock_check(check->opts, look->where, look->link, text, err);
+}
+
 static int check_fd(struct check *check, pid_t host_pid, int number, struct error *err)
 {
 	char where[64];
@@ -99,7 +117,8 @@ static int check_fd(struct check *check, pid_t host_pid, int number, struct erro
 		if (r < 0)
 			return r;
 	}
-	return fd_kind_check(check->opts, &look, err);
+	n = fd_kind_check(check->opts, &look, err);
+	return n < 0 ? (int)n : check_locks(check, &look, host_pid, number, err);
 }
 
 static int check_fds(struct check *check, pid_t host_pid, struct error *err)
@@ -333,7 +352,7 @@ static const struct {
 	{ "clone3_set_tid", true, KERN_CLONE3_SET_TID },
 	{ "pagemap_scan", true, KERN_PAGEMAP_SCAN },
 	{ "timens", true, KERN_TIME_NS },
-	{ "fdinfo_lock", false, KERN_KCMP },
+	{ "fdinfo_lock", true, KERN_KCMP },
 	{ "mem_dirty_track", false, KERN_KCMP },
 	{ "uffd", false, KERN_KCMP },
 	{ "uffd-noncoop", false, KERN_KCMP },

@@ -119,6 +119,8 @@ struct dump {
 	void *memfds_seen;	       /* tsearch(3) of inodes */
 	uint32_t last_memfd_id;
 	struct image remaps; /* remap-fpath.img */
+	struct image locks;  /* filelocks.img */
+	void *locks_seen;    /* tsearch(3) of processes and files */
 	struct dump_file_ids *file_ids;
 	struct dump_shmems *shmems;
 	struct dump_ghosts *ghosts;

@@ -17,6 +17,7 @@
 #include "ckpt/check.h"
 #include "ckpt/dump-priv.h"
 #include "ckpt/file-ids.h"
+#include "ckpt/lock.h"
 #include "ckpt/memfd.h"
 #include "ckpt/mnt.h"
 #include "ckpt/namespaces.h"
@@ -86,8 +87,8 @@ static int dump_task(struct dump *dump, struct dump_task *task, struct error *er
 
 static int finish_images(struct dump *dump, struct error *err)
 {
-	struct image *const open[] = { &dump->files, &dump->pipes, &dump->fifos, &dump->remaps,
-				       &dump->memfds };
+	struct image *const open[] = { &dump->files,  &dump->pipes,  &dump->fifos,
+				       &dump->remaps, &dump->memfds, &dump->locks };
 	int r = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(open) && r == 0; i++) {
@@ -186,6 +187,7 @@ static void dump_done(struct dump *dump)
 	memfds_done(dump);
 	shmem_done(dump);
 	pipes_done(dump);
+	locks_dump_done(dump);
 	unix_done(dump);
 	dump_pages_done(dump);
 	dump_tree_done(dump);
@@ -245,6 +247,7 @@ int cryo_dump(const struct cryo_dump_opts *opts, struct cryo_dump_stats *ret_sta
 		.fifos = IMAGE_INIT,
 		.remaps = IMAGE_INIT,
 		.memfds = IMAGE_INIT,
+		.locks = IMAGE_INIT,
 	};
 	r = run(dump, err);
 	/* The tree first: it must not wait for us to tidy up. */

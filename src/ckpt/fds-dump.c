@@ -21,6 +21,7 @@
 #include "ckpt/dump-priv.h"
 #include "ckpt/fd-kind.h"
 #include "ckpt/file-ids.h"
+#include "ckpt/lock.h"
 #include "img/pb/fdinfo.pb-c.h"
 #include "img/pb/fs.pb-c.h"
 
@@ -111,23 +112,6 @@ static int look_fdinfo(struct dump *dump, int dir, const char *name, struct dump
 	return fd->fdinfo ? 0 : err_oom(err);
 }
 
-/* POSIX and BSD locks show in fdinfo; leases too. */
-static int check_locks(const struct dump *dump, const struct dump_fd *fd, struct error *err)
-{
-	int r;
-
-	if (strncmp(fd->fdinfo, "lock:", 5) && !strstr(fd->fdinfo, "\nlock:"))
-		return 0;
-	r = err_set(err, -EOPNOTSUPP, "%s: file '%s' is locked by the tree", fd->look.where,
-		    fd->look.link);
-	if (dump->opts->file_locks)
-		err_hint(err, "file locks can't be saved by this version, --file-locks or not");
-	else
-		err_hint(err, "release the lock before the checkpoint; this version can't "
-			      "save it");
-	return r;
-}
-
 static int dump_one(struct dump *dump, struct dump_task *task, int number, FdinfoEntry *entry,
 		    struct error *err)
 {
@@ -161,7 +145,7 @@ static int dump_one(struct dump *dump, struct dump_task *task, int number, Fdinf
 	if (r == 0) {
 		r = look_fdinfo(dump, task->proc, name, &fd, &cloexec, err);
 		entry->flags = cloexec ? FD_CLOEXEC : 0;
-		return r;
+		return r < 0 ? r : lock_dump(dump, &fd, false, err);
 	}
 	r = fd_kind_check(dump->opts, &fd.look, err);
 	if (r < 0)
@@ -170,7 +154,7 @@ static int dump_one(struct dump *dump, struct dump_task *task, int number, Fdinf
 	if (r < 0)
 		return r;
 	entry->flags = cloexec ? FD_CLOEXEC : 0;
-	r = check_locks(dump, &fd, err);
+	r = lock_dump(dump, &fd, true, err);
 	if (r < 0)
 		return r;
 	r = look_owner(dump, &fd, err);

@@ -147,7 +147,7 @@ const FdinfoEntry *rtask_fd(const struct rtask *t, uint32_t number)
 /* ---------------------------------------------------------------------- kinds */
 
 #define OWNER_OF(field)                                                                            \
-	static const FownEntry *field##_owner(const FileEntry *e)                                  \
+	static const FownEntry *field##_owner(const struct restore *r UNUSED, const FileEntry *e)  \
 	{                                                                                          \
 		return e->field ? e->field->fown : NULL;                                           \
 	}
@@ -161,6 +161,16 @@ OWNER_OF(usk)
 OWNER_OF(memfd)
 #undef OWNER_OF
 
+/* A FIFO's is that of its name's record. */
+static const FownEntry *fifo_owner(const struct restore *r, const FileEntry *e)
+{
+	const struct rfile *reg =
+		e->fifo ? files_find(r, e->fifo->has_regf_id ? e->fifo->regf_id : e->fifo->id)
+			: NULL;
+
+	return reg && reg->entry->reg ? reg->entry->reg->fown : NULL;
+}
+
 static const struct file_kind {
 	FdTypes type;
 	/* Writes to R's tape what makes file->staging. Called once a file. */
@@ -168,11 +178,11 @@ static const struct file_kind {
 	/* May be NULL. */
 	int (*late)(struct restore *r, struct rtask *t, uint32_t number, struct rfile *file,
 		    struct error *err);
-	const FownEntry *(*owner)(const FileEntry *e);
+	const FownEntry *(*owner)(const struct restore *r, const FileEntry *e);
 } file_kinds[] = {
 	{ .type = FD_TYPES__REG, .tape = reg_file_tape, .owner = reg_owner },
 	{ .type = FD_TYPES__PIPE, .tape = pipe_tape, .owner = pipe_owner },
-	{ .type = FD_TYPES__FIFO, .tape = fifo_tape },
+	{ .type = FD_TYPES__FIFO, .tape = fifo_tape, .owner = fifo_owner },
 	{ .type = FD_TYPES__EVENTFD, .tape = eventfd_tape, .owner = efd_owner },
 	{ .type = FD_TYPES__SIGNALFD, .tape = signalfd_tape, .owner = sgfd_owner },
 	{ .type = FD_TYPES__TIMERFD,
@@ -195,11 +205,11 @@ static const struct file_kind *file_kind(const FileEntry *e)
 	return NULL;
 }
 
-static const FownEntry *file_owner(const FileEntry *e)
+static const FownEntry *file_owner(const struct restore *r, const FileEntry *e)
 {
 	const struct file_kind *kind = file_kind(e);
 
-	return kind && kind->owner ? kind->owner(e) : NULL;
+	return kind && kind->owner ? kind->owner(r, e) : NULL;
 }
 
 /* ------------------------------------------------------------------ loading */
@@ -217,7 +227,7 @@ int files_load(struct restore *r, struct error *err)
 	if (!r->files)
 		return err_oom(err);
 	for (size_t i = 0; i < n; i++) {
-		const FownEntry *owner = file_owner(entries[i]);
+		const FownEntry *owner = file_owner(r, entries[i]);
 
 		r->files[i].entry = entries[i];
 		r->files[i].staging = -1;
@@ -493,12 +503,22 @@ static void tape_owner(struct restore *r, struct rtask *t, uint32_t number, cons
 		  "owner of descriptor %u", number);
 }
 
+void fd_tape_owner(struct restore *r, struct rtask *t, uint32_t number)
+{
+	const FdinfoEntry *fd = rtask_fd(t, number);
+	const struct rfile *file = fd ? files_find(r, fd->id) : NULL;
+	const FownEntry *owner = file ? file_owner(r, file->entry) : NULL;
+
+	if (owner)
+		tape_owner(r, t, number, owner);
+}
+
 int fd_tape_late(struct restore *r, struct rtask *t, struct error *err)
 {
 	for (size_t i = 0; i < t->n_fds; i++) {
 		struct rfile *file = files_find(r, t->fds[i]->id);
 		const struct file_kind *kind = file_kind(file->entry);
-		const FownEntry *owner = file_owner(file->entry);
+		const FownEntry *owner = file_owner(r, file->entry);
 		int ret = 0;
 
 		if (file->finished_by)

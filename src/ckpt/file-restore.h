@@ -83,6 +83,8 @@ int fd_tape_place(struct restore *r, struct rtask *t, struct error *err);
 /* Its become tape: owners of its files and what kinds do late; closes what was kept. */
 int fd_tape_late(struct restore *r, struct rtask *t, struct error *err);
 void fd_tape_drop(struct rtask *t);
+/* The owner of the description behind the task's descriptor, once more. */
+void fd_tape_owner(struct restore *r, struct rtask *t, uint32_t number);
 
 /* When all is built and nothing released: are the files those that were dumped? */
 int files_check(const struct restore *r, struct error *err);

@@ -267,6 +267,7 @@ int timens_end(int old_fd, struct error *err);
 
 /* lock-restore.c */
 int locks_load(struct restore *r, struct error *err);
+int leases_tape(struct restore *r, struct rtask *t, struct error *err);
 int locks_tape(struct restore *r, struct rtask *t, struct error *err);
 
 /* cgroup-restore.c: R into the root task's groups; and those made are removed again */

@@ -130,6 +130,9 @@ static int tape_become_task(struct restore *r, struct rtask *t, struct error *er
 	ret = fd_tape_late(r, t, err);
 	if (ret < 0)
 		return ret;
+	ret = leases_tape(r, t, err);
+	if (ret < 0)
+		return ret;
 	fd_tape_drop(t);
 	ret = locks_tape(r, t, err);
 	if (ret < 0)
