@@ -1,9 +1,9 @@
 #include "base/netlink.h"
 
-#include <errno.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -11,43 +11,186 @@
 #include "base/err.h"
 
 #define LOOPBACK_INDEX 1 /* of every network namespace */
+#define NETLINK_ANSWER_MAX ((size_t)64 << 10)
+
+int netlink_open(struct netlink *nl, int protocol, struct error *err)
+{
+	const int on = 1;
+
+	nl->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
+	if (nl->fd < 0)
+		return err_sys(err, "open a netlink socket");
+	/* The kernel's words on what it does not like; not in all versions. */
+	(void)setsockopt(nl->fd, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof(on));
+	(void)setsockopt(nl->fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof(on));
+	nl->request = malloc(NETLINK_REQUEST_MAX);
+	nl->answer = malloc(NETLINK_ANSWER_MAX);
+	return nl->request && nl->answer ? 0 : err_oom(err);
+}
+
+void netlink_done(struct netlink *nl)
+{
+	int saved = errno;
+
+	if (nl->fd >= 0)
+		(void)close(nl->fd);
+	free(nl->request);
+	free(nl->answer);
+	*nl = (struct netlink)NETLINK_INIT;
+	errno = saved;
+}
+
+struct nlmsghdr *netlink_request(struct netlink *nl, uint16_t type, uint16_t flags)
+{
+	struct nlmsghdr *header = mnl_nlmsg_put_header(nl->request);
+
+	header->nlmsg_type = type;
+	header->nlmsg_flags = NLM_F_REQUEST | flags;
+	return header;
+}
+
+static int ask(struct netlink *nl, struct nlmsghdr *message, struct error *err)
+{
+	message->nlmsg_seq = ++nl->seq;
+	message->nlmsg_pid = 0;
+	if (send(nl->fd, message, message->nlmsg_len, 0) < 0)
+		return err_sys(err, "netlink request %u", message->nlmsg_type);
+	return 0;
+}
+
+static ssize_t hear(struct netlink *nl, uint16_t type, struct error *err)
+{
+	ssize_t n;
+
+	do {
+		n = recv(nl->fd, nl->answer, NETLINK_ANSWER_MAX, MSG_TRUNC);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return err_sys(err, "netlink request %u", type);
+	if ((size_t)n > NETLINK_ANSWER_MAX)
+		return err_set(err, -EMSGSIZE, "netlink request %u: an answer of %zd bytes", type,
+			       n);
+	return n;
+}
+
+const struct nlattr *netlink_attr_after(const struct nlmsghdr *message, size_t skip,
+					const struct nlattr *attr)
+{
+	const char *end = mnl_nlmsg_get_payload_tail(message);
+
+	attr = attr ? mnl_attr_next(attr) : mnl_nlmsg_get_payload_offset(message, skip);
+	return mnl_attr_ok(attr, (int)(end - (const char *)attr)) ? attr : NULL;
+}
+
+/* What the kernel says in words, or "". */
+static const char *words_of(const struct nlmsghdr *answer)
+{
+	const struct nlmsgerr *e = mnl_nlmsg_get_payload(answer);
+	size_t skip = sizeof(*e);
+	const struct nlattr *attr;
+
+	if (!(answer->nlmsg_flags & NLM_F_ACK_TLVS))
+		return "";
+	if (!(answer->nlmsg_flags & NLM_F_CAPPED))
+		skip += e->msg.nlmsg_len - sizeof(e->msg);
+	netlink_each_attr(attr, answer, skip)
+	{
+		if (mnl_attr_get_type(attr) == NLMSGERR_ATTR_MSG &&
+		    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
+			return mnl_attr_get_str(attr);
+	}
+	return "";
+}
+
+static int told(const struct nlmsghdr *answer, uint16_t type, struct error *err)
+{
+	const struct nlmsgerr *e = mnl_nlmsg_get_payload(answer);
+	const char *words = words_of(answer);
+
+	if (mnl_nlmsg_get_payload_len(answer) < sizeof(*e))
+		return err_set(err, -EPROTO, "netlink request %u: strange answer", type);
+	if (e->error < 0)
+		return err_set(err, e->error, "%s%s%s", strerror(-e->error), *words ? ": " : "",
+			       words);
+	return 0;
+}
+
+/* 1: that was all. */
+static int read_some(struct netlink *nl, uint16_t type,
+		     int (*each)(void *arg, const struct nlmsghdr *message, struct error *err),
+		     void *arg, struct error *err)
+{
+	ssize_t len = hear(nl, type, err);
+	const struct nlmsghdr *h = (const void *)nl->answer;
+	int left = (int)len;
+	int r = 0;
+
+	if (len < 0)
+		return (int)len;
+	for (; mnl_nlmsg_ok(h, left) && r == 0; h = mnl_nlmsg_next(h, &left)) {
+		if (h->nlmsg_seq != nl->seq)
+			continue;
+		if (h->nlmsg_flags & NLM_F_DUMP_INTR)
+			return err_set(err, -EAGAIN, "netlink request %u: it changes meanwhile",
+				       type);
+		if (h->nlmsg_type == NLMSG_DONE)
+			return 1;
+		if (h->nlmsg_type == NLMSG_ERROR) {
+			r = told(h, type, err);
+			return r < 0 ? r : 1;
+		}
+		if (each)
+			r = each(arg, h, err);
+	}
+	return r;
+}
+
+int netlink_dump(struct netlink *nl, struct nlmsghdr *request,
+		 int (*each)(void *arg, const struct nlmsghdr *message, struct error *err),
+		 void *arg, struct error *err)
+{
+	uint16_t type = request->nlmsg_type;
+	int r;
+
+	request->nlmsg_flags |= NLM_F_DUMP;
+	r = ask(nl, request, err);
+	while (r == 0)
+		r = read_some(nl, type, each, arg, err);
+	return r < 0 ? r : 0;
+}
+
+int netlink_talk(struct netlink *nl, struct nlmsghdr *request, struct error *err)
+{
+	uint16_t type = request->nlmsg_type;
+	int r;
+
+	request->nlmsg_flags |= NLM_F_ACK;
+	r = ask(nl, request, err);
+	while (r == 0)
+		r = read_some(nl, type, NULL, NULL, err);
+	return r < 0 ? r : 0;
+}
+
+int netlink_replay(struct netlink *nl, struct nlmsghdr *message, uint16_t flags, struct error *err)
+{
+	message->nlmsg_flags = NLM_F_REQUEST | flags;
+	return netlink_talk(nl, message, err);
+}
 
 int netlink_loopback_up(struct error *err)
 {
-	struct {
-		struct nlmsghdr header;
-		struct ifinfomsg link;
-	} request = {
-		.header = { .nlmsg_len = sizeof(request),
-			    .nlmsg_type = RTM_NEWLINK,
-			    .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK },
-		.link = { .ifi_family = AF_UNSPEC,
-			  .ifi_index = LOOPBACK_INDEX,
-			  .ifi_flags = IFF_UP,
-			  .ifi_change = IFF_UP },
-	};
-	struct {
-		struct nlmsghdr header;
-		struct nlmsgerr error;
-		char rest[256];
-	} answer = { .error = { .error = 0 } };
-	cleanup_fd int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-	ssize_t n;
+	cleanup_netlink struct netlink nl = NETLINK_INIT;
+	struct nlmsghdr *request;
+	struct ifinfomsg *link;
+	int r = netlink_open(&nl, NETLINK_ROUTE, err);
 
-	if (fd < 0)
-		return err_sys(err, "open a netlink socket");
-	if (send(fd, &request, sizeof(request), 0) < 0)
-		return err_sys(err, "bring up the loopback interface");
-	do {
-		n = recv(fd, &answer, sizeof(answer), 0);
-	} while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return err_sys(err, "bring up the loopback interface");
-	if (n < (ssize_t)(sizeof(answer.header) + sizeof(answer.error)) ||
-	    answer.header.nlmsg_type != NLMSG_ERROR)
-		return err_set(err, -EPROTO, "bring up the loopback interface: strange answer");
-	if (answer.error.error < 0)
-		return err_set(err, answer.error.error, "bring up the loopback interface: %s",
-			       strerror(-answer.error.error));
-	return 0;
+	if (r < 0)
+		return r;
+	request = netlink_request(&nl, RTM_NEWLINK, 0);
+	link = mnl_nlmsg_put_extra_header(request, sizeof(*link));
+	link->ifi_index = LOOPBACK_INDEX;
+	link->ifi_flags = IFF_UP;
+	link->ifi_change = IFF_UP;
+	r = netlink_talk(&nl, request, err);
+	return r < 0 ? err_wrap(err, r, "bring up the loopback interface") : 0;
 }

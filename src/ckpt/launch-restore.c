@@ -28,6 +28,7 @@
 #include "base/log.h"
 #include "base/proc.h"
 #include "ckpt/file-restore.h"
+#include "ckpt/netns.h"
 #include "ckpt/restore-priv.h"
 #include "pie/abi.h"
 
@@ -254,6 +255,8 @@ static int build_tree(struct restore *r, struct error *err)
 		ret = opts->created(opts->arg, r->host_pid, err);
 	if (ret >= 0)
 		ret = cgroup_place(r, err);
+	if (ret >= 0)
+		ret = netns_restore(r, err);
 	if (ret < 0)
 		return ret;
 	launch_store(r, r->words.go);

@@ -26,6 +26,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "ckpt/dump-priv.h"
+#include "ckpt/netns.h"
 #include "img/pb/ipc-var.pb-c.h"
 #include "img/pb/netdev.pb-c.h"
 #include "img/pb/timens.pb-c.h"
@@ -47,21 +48,6 @@ static const struct external *external_net(const struct dump *dump)
 
 	(void)snprintf(ino, sizeof(ino), "%" PRIu64, dump->ns[DUMP_NS_NET].root_ino);
 	return externals_find(&dump->externals, "net", ino);
-}
-
-static int check_net(struct dump *dump, struct error *err)
-{
-	int r;
-
-	if (!dump->ns[DUMP_NS_NET].other || is_empty_ns(dump, "net") || external_net(dump))
-		return 0;
-	r = err_set(err, -EOPNOTSUPP, "task %d: this version can't save a network namespace",
-		    dump->opts->pid);
-	err_hint(err,
-		 "--empty-ns net leaves its devices out; --external net[%" PRIu64
-		 "]:KEY keeps it outside",
-		 dump->ns[DUMP_NS_NET].root_ino);
-	return r;
 }
 
 static int check_pid(struct dump *dump, struct error *err)
@@ -88,15 +74,12 @@ static int check_pid(struct dump *dump, struct error *err)
 
 int namespaces_check(struct dump *dump, struct error *err)
 {
-	int r;
-
 	if (dump->ns[DUMP_NS_USER].other)
 		return err_set(err, -EOPNOTSUPP,
 			       "task %d: it has a user namespace of its own: this version can't "
 			       "save that",
 			       dump->opts->pid);
-	r = check_pid(dump, err);
-	return r < 0 ? r : check_net(dump, err);
+	return check_pid(dump, err);
 }
 
 /* ---- clocks ---- */
@@ -353,8 +336,10 @@ static int write_net(struct dump *dump, struct error *err)
 	const struct external *net = external_net(dump);
 	NetnsEntry entry = NETNS_ENTRY__INIT;
 
+	if (!net && is_empty_ns(dump, "net"))
+		return 0;
 	if (!net)
-		return 0; /* left out by --empty-ns */
+		return visit(dump, "net", CLONE_NEWNET, netns_write, err);
 	entry.ext_key = (char *)(net->value ? net->value : net->name);
 	return dump_image_one(dump, IMG_KIND_NETNS, dump->ns[DUMP_NS_NET].root_id, &entry.base,
 			      err);

@@ -1,19 +1,17 @@
 #include "ckpt/ns-restore.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "ckpt/file-restore.h"
+#include "ckpt/netns.h"
 #include "ckpt/restore-priv.h"
 #include "img/image.h"
 #include "img/pb/ipc-shm.pb-c.h"
@@ -70,14 +68,6 @@ static int join_fd(const struct restore *r, const char *type)
 	return -1;
 }
 
-static bool is_empty(const struct restore *r, const char *type)
-{
-	for (char *const *p = r->opts->empty_ns; p && *p; p++)
-		if (strcmp(*p, type) == 0)
-			return true;
-	return false;
-}
-
 /* A namespace that the caller hands over for the tree's own: -1 if there is none. */
 static int net_fd(struct restore *r, int *ret_fd, struct error *err)
 {
@@ -101,30 +91,6 @@ static int net_fd(struct restore *r, int *ret_fd, struct error *err)
 		return ret;
 	}
 	return 0;
-}
-
-/* Without devices but the loopback one, an empty namespace is as good. */
-static int check_net(struct restore *r, struct error *err)
-{
-	NetDeviceEntry **devices = NULL;
-	size_t n = 0;
-	int ret;
-
-	if (is_empty(r, "net"))
-		return 0;
-	ret = image_read_all(r->opts->images_dir, IMG_KIND_NETDEV, r->root->ids->net_ns_id,
-			     &r->arena, &devices, &n, err);
-	if (ret == -ENOENT)
-		return 0;
-	for (size_t i = 0; ret >= 0 && i < n; i++)
-		if (devices[i]->type != ND_TYPE__LOOPBACK) {
-			ret = err_set(err, -EOPNOTSUPP, "network device '%s' can't be rebuilt yet",
-				      devices[i]->name);
-			err_hint(
-				err,
-				"prepare the network outside and hand it over: --join-ns net:FILE");
-		}
-	return ret;
 }
 
 static int plan_kind(struct restore *r, const struct ns_kind *kind, struct error *err)
@@ -162,7 +128,7 @@ static int plan_kind(struct restore *r, const struct ns_kind *kind, struct error
 	if (kind->flag == CLONE_NEWUSER)
 		return err_set(err, -EOPNOTSUPP, "a user namespace can't be rebuilt yet");
 	if (kind->flag == CLONE_NEWNET) {
-		ret = check_net(r, err);
+		ret = netns_load(r, err);
 		if (ret < 0)
 			return ret;
 	}
@@ -341,21 +307,6 @@ static int tape_ipc(struct restore *r, struct tape *tape, struct error *err)
 	return ret < 0 ? ret : refuse_ipc_objects(r, err);
 }
 
-/* A new network namespace has a loopback device that is down. */
-static void tape_loopback(struct restore *r, struct tape *tape)
-{
-	struct ifreq up = { .ifr_name = "lo", .ifr_flags = IFF_UP };
-	uint32_t fd = tape_call(tape, SYS_socket,
-				TAPE_ARGS(tape_imm(AF_INET), tape_imm(SOCK_DGRAM | SOCK_CLOEXEC)),
-				"loopback device up");
-
-	tape_call(tape, SYS_ioctl,
-		  TAPE_ARGS(tape_slot(fd), tape_imm(SIOCSIFFLAGS),
-			    tape_at(area_add(&r->area, &up, sizeof(up)))),
-		  "loopback device up");
-	tape_call(tape, SYS_close, TAPE_ARGS(tape_slot(fd)), "loopback device up");
-}
-
 int ns_tape(struct restore *r, struct tape *tape, struct error *err)
 {
 	int ret = tape_join(r, tape, err);
@@ -367,7 +318,5 @@ int ns_tape(struct restore *r, struct tape *tape, struct error *err)
 		ret = tape_uts(r, tape, err);
 	if (ret >= 0 && r->clone_flags & CLONE_NEWIPC)
 		ret = tape_ipc(r, tape, err);
-	if (ret >= 0 && r->clone_flags & CLONE_NEWNET)
-		tape_loopback(r, tape);
 	return ret;
 }

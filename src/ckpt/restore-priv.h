@@ -43,6 +43,7 @@ struct error;
 struct rfile;
 struct rextra;
 struct rghost;
+struct rnetns;
 struct rshmems;
 struct rmemfds;
 struct frame_context;
@@ -155,6 +156,7 @@ struct restore {
 	struct rghost *ghosts; /* deleted files that are made again for a moment */
 	size_t n_ghosts;
 	struct rmemfds *memfds; /* memfd.c; NULL: not read yet */
+	struct rnetns *netns;	/* netns-restore.c; NULL: no new network namespace */
 	struct rshmems *shmems; /* shmem-restore.c; NULL: not collected yet */
 	FileLockEntry **locks;
 	size_t n_locks;
