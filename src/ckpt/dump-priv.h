@@ -91,6 +91,15 @@ struct dump_ns_info {
 	bool other;	  /* the tree has one of its own */
 };
 
+/* A namespace of the tree that the root task is not in. */
+struct dump_nested {
+	struct dump_nested *next;
+	enum dump_ns kind;
+	uint64_t ino;
+	uint32_t id;	/* in the images */
+	pid_t host_pid; /* the first task that is in it */
+};
+
 struct dump_file_ids;
 struct dump_shmems;
 struct dump_ghosts;
@@ -98,6 +107,8 @@ struct dump_images;
 struct dump_cgroups;
 struct dump_unix;
 struct tmpfs_ahead;
+struct mnt_ns;
+struct mnt_bare;
 
 struct dump {
 	const struct cryo_dump_opts *opts; /* borrowed */
@@ -110,13 +121,16 @@ struct dump {
 	void *tasks_by_pid; /* tsearch(3) of the first n_indexed tasks */
 	size_t n_indexed;
 	struct dump_ns_info ns[DUMP_N_NS];
-	struct mountinfo_table mounts; /* of the root task */
-	int root_fd;		       /* root of the tree's mount namespace, O_PATH */
-	struct image files;	       /* files.img, open while records come */
-	struct image pipes;	       /* pipes-data.img */
-	struct image fifos;	       /* fifo-data.img */
-	struct image memfds;	       /* memfd.img */
-	void *memfds_seen;	       /* tsearch(3) of inodes */
+	struct dump_nested *nested; /* in the order they were met */
+	uint32_t last_ns_id;
+	struct mnt_ns *mnts; /* mnt.h; the root task's first */
+	size_t n_mnts;
+	struct mnt_bare *bare; /* mnt-bare-dump.c */
+	struct image files;    /* files.img, open while records come */
+	struct image pipes;    /* pipes-data.img */
+	struct image fifos;    /* fifo-data.img */
+	struct image memfds;   /* memfd.img */
+	void *memfds_seen;     /* tsearch(3) of inodes */
 	uint32_t last_memfd_id;
 	struct image remaps; /* remap-fpath.img */
 	struct image locks;  /* filelocks.img */
@@ -180,6 +194,9 @@ int dump_inventory_write(struct dump *dump, struct error *err);
 
 /* mnt-dump.c: an absolute path of the tree, as the kernel told it: no symlink is in it. */
 int dump_open_path(const struct dump *dump, const char *path, int flags, struct error *err);
+/* The same, where that mount is: the tree may have several mount namespaces. */
+int dump_open_path_on(const struct dump *dump, int mnt_id, const char *path, int flags,
+		      struct error *err);
 
 /* core-dump.c: a task's and its threads' core images. */
 int dump_core_collect(struct dump *dump, struct dump_task *task, struct error *err);

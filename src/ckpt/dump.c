@@ -105,9 +105,9 @@ static int dump_frozen(struct dump *dump, struct error *err)
 
 	r = dump_tree_collect(dump, err);
 	if (r == 0)
-		r = mnt_collect(dump, err);
-	if (r == 0)
 		r = dump_ids_collect(dump, err);
+	if (r == 0)
+		r = mnt_collect(dump, err);
 	for (size_t i = 0; i < dump->n_tasks && r == 0; i++)
 		r = dump_task(dump, &dump->tasks[i], err);
 	if (r == 0)
@@ -240,7 +240,6 @@ int cryo_dump(const struct cryo_dump_opts *opts, struct cryo_dump_stats *ret_sta
 		return err_oom(err);
 	*dump = (struct dump){
 		.opts = opts,
-		.root_fd = -EBADF,
 		.freeze = FREEZE_INIT,
 		.files = IMAGE_INIT,
 		.pipes = IMAGE_INIT,

@@ -34,7 +34,7 @@ static int parse_word(const char *word, struct arena *arena, struct external *re
 		return err_oom(err);
 	if (!known_kind(ret->kind))
 		return err_set(err, -EINVAL, "external '%s': unknown kind '%s'", word, ret->kind);
-	if (!ret->name[0])
+	if (!ret->name[0] && strcmp(ret->kind, "mnt") != 0)
 		return err_set(err, -EOPNOTSUPP,
 			       "external '%s': finding them automatically is not supported by this "
 			       "version; name each one",

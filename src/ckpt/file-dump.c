@@ -22,6 +22,7 @@
 #include "ckpt/dump-priv.h"
 #include "ckpt/fd-kind.h"
 #include "ckpt/ghost.h"
+#include "ckpt/mnt.h"
 #include "img/pb/remap-file-path.pb-c.h"
 
 #define DELETED " (deleted)"
@@ -101,7 +102,7 @@ static int check_name(struct dump *dump, const struct dump_fd *fd, const char *p
 	struct stat now;
 	int r;
 
-	found = dump_open_path(dump, path, O_PATH | O_NOFOLLOW, NULL);
+	found = dump_open_path_on(dump, fd->mnt_id, path, O_PATH | O_NOFOLLOW, NULL);
 	if (found == -ENOENT || found == -ENOTDIR) {
 		r = err_set(err, -EOPNOTSUPP, "%s: file '%s' has lost that name but has others",
 			    fd->look.where, path);
@@ -137,7 +138,7 @@ static int check_proc_name(struct dump *dump, const struct dump_fd *fd, const ch
 {
 	cleanup_fd int found = -EBADF;
 
-	found = dump_open_path(dump, path, O_PATH | O_NOFOLLOW, NULL);
+	found = dump_open_path_on(dump, fd->mnt_id, path, O_PATH | O_NOFOLLOW, NULL);
 	if (found >= 0 || found == -ELOOP)
 		return 0;
 	return err_set(err, -EOPNOTSUPP, "%s: file '%s' of a process that is gone", fd->look.where,
@@ -202,7 +203,7 @@ int file_dump(struct dump *dump, const struct dump_fd *fd, struct error *err)
 	if (!path)
 		return err_oom(err);
 	if (dump->ns[DUMP_NS_MNT].other) {
-		if (!mountinfo_by_id(&dump->mounts, fd->mnt_id)) {
+		if (!mnt_find(dump, fd->mnt_id, NULL)) {
 			r = err_set(err, -EOPNOTSUPP,
 				    "%s: file '%s' lies outside of the container's mounts",
 				    fd->look.where, path);

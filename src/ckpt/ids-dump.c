@@ -64,61 +64,119 @@ int dump_ns_look(struct dump *dump, struct error *err)
 		ns->other = ns->root_ino != ns->own_ino;
 		ns->root_id = ns->other ? next++ : ns->own_id;
 	}
+	dump->last_ns_id = next - 1;
 	return 0;
 }
 
-/* All tasks of the tree must be where the root is: nesting is not saved. */
-static int check_namespaces(struct dump *dump, const struct dump_task *task, struct error *err)
+/*
+ * Kinds of which a tree may have several. The others: a process id has one
+ * number in the images, a user namespace decides about all ids in them, and a
+ * time namespace can't be entered by who is in it already.
+ */
+static bool may_nest(const struct dump *dump, enum dump_ns kind)
 {
-	uint64_t ino;
-	int r;
-
-	for (size_t i = 0; i < DUMP_N_NS; i++) {
-		r = ns_ino(task->host_pid, ns_names[i], &ino, err);
-		if (r < 0)
-			return r;
-		if (ino != dump->ns[i].root_ino)
-			return err_set(err, -EOPNOTSUPP,
-				       "task %d: it has another %s namespace than task %d: this "
-				       "version can't save nested ones",
-				       task->host_pid, ns_names[i], dump->opts->pid);
+	switch (kind) {
+	case DUMP_NS_MNT:
+		return dump->ns[DUMP_NS_MNT].other; /* else the host's mounts would be saved */
+	case DUMP_NS_UTS:
+	case DUMP_NS_IPC:
+		return true;
+	default:
+		return false;
 	}
-	r = ns_ino(task->host_pid, "pid_for_children", &ino, err);
-	if (r == 0 && ino && ino != dump->ns[DUMP_NS_PID].root_ino)
-		return err_set(err, -EOPNOTSUPP,
-			       "task %d: its children will have another pid namespace",
-			       task->host_pid);
-	if (r == 0)
-		r = ns_ino(task->host_pid, "time_for_children", &ino, err);
-	if (r == 0 && ino && ino != dump->ns[DUMP_NS_TIME].root_ino)
-		return err_set(err, -EOPNOTSUPP,
-			       "task %d: its children will have another time namespace",
-			       task->host_pid);
-	return r;
 }
 
-static void set_ns_ids(const struct dump *dump, bool own, TaskKobjIdsEntry *ids)
+static int nested_id(struct dump *dump, enum dump_ns kind, uint64_t ino,
+		     const struct dump_task *task, uint32_t *ret_id, struct error *err)
+{
+	struct dump_nested **at = &dump->nested;
+	struct dump_nested *nested;
+
+	for (; *at; at = &(*at)->next) {
+		if ((*at)->kind == kind && (*at)->ino == ino) {
+			*ret_id = (*at)->id;
+			return 0;
+		}
+	}
+	if (!may_nest(dump, kind))
+		return err_set(err, -EOPNOTSUPP,
+			       "task %d: it has another %s namespace than task %d: this "
+			       "version can't save nested ones",
+			       task->host_pid, ns_names[kind], dump->opts->pid);
+	nested = arena_new(&dump->arena, struct dump_nested);
+	if (!nested)
+		return err_oom(err);
+	*nested = (struct dump_nested){
+		.kind = kind, .ino = ino, .id = ++dump->last_ns_id, .host_pid = task->host_pid
+	};
+	*at = nested;
+	*ret_id = nested->id;
+	return 0;
+}
+
+/* Children that are yet to be born must be where their parent is. */
+static int check_future(struct dump *dump, const struct dump_task *task, struct error *err)
+{
+	static const struct {
+		const char *name;
+		enum dump_ns kind;
+	} future[] = { { "pid_for_children", DUMP_NS_PID }, { "time_for_children", DUMP_NS_TIME } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(future); i++) {
+		uint64_t ino;
+		int r = ns_ino(task->host_pid, future[i].name, &ino, err);
+
+		if (r < 0)
+			return r;
+		if (ino && ino != dump->ns[future[i].kind].root_ino)
+			return err_set(err, -EOPNOTSUPP,
+				       "task %d: its children will have another %s namespace",
+				       task->host_pid, ns_names[future[i].kind]);
+	}
+	return 0;
+}
+
+static void set_ns_ids(const struct dump *dump, const uint32_t ids[DUMP_N_NS],
+		       TaskKobjIdsEntry *entry)
 {
 	struct {
 		protobuf_c_boolean *has;
 		uint32_t *id;
 	} fields[DUMP_N_NS] = {
-		[DUMP_NS_PID] = { &ids->has_pid_ns_id, &ids->pid_ns_id },
-		[DUMP_NS_NET] = { &ids->has_net_ns_id, &ids->net_ns_id },
-		[DUMP_NS_IPC] = { &ids->has_ipc_ns_id, &ids->ipc_ns_id },
-		[DUMP_NS_UTS] = { &ids->has_uts_ns_id, &ids->uts_ns_id },
-		[DUMP_NS_TIME] = { &ids->has_time_ns_id, &ids->time_ns_id },
-		[DUMP_NS_MNT] = { &ids->has_mnt_ns_id, &ids->mnt_ns_id },
-		[DUMP_NS_USER] = { &ids->has_user_ns_id, &ids->user_ns_id },
-		[DUMP_NS_CGROUP] = { &ids->has_cgroup_ns_id, &ids->cgroup_ns_id },
+		[DUMP_NS_PID] = { &entry->has_pid_ns_id, &entry->pid_ns_id },
+		[DUMP_NS_NET] = { &entry->has_net_ns_id, &entry->net_ns_id },
+		[DUMP_NS_IPC] = { &entry->has_ipc_ns_id, &entry->ipc_ns_id },
+		[DUMP_NS_UTS] = { &entry->has_uts_ns_id, &entry->uts_ns_id },
+		[DUMP_NS_TIME] = { &entry->has_time_ns_id, &entry->time_ns_id },
+		[DUMP_NS_MNT] = { &entry->has_mnt_ns_id, &entry->mnt_ns_id },
+		[DUMP_NS_USER] = { &entry->has_user_ns_id, &entry->user_ns_id },
+		[DUMP_NS_CGROUP] = { &entry->has_cgroup_ns_id, &entry->cgroup_ns_id },
 	};
 
 	for (size_t i = 0; i < DUMP_N_NS; i++) {
 		if (!dump->ns[i].root_ino)
 			continue;
 		*fields[i].has = true;
-		*fields[i].id = own ? dump->ns[i].own_id : dump->ns[i].root_id;
+		*fields[i].id = ids[i];
 	}
+}
+
+static int look_namespaces(struct dump *dump, const struct dump_task *task, struct error *err)
+{
+	uint32_t ids[DUMP_N_NS];
+
+	for (size_t i = 0; i < DUMP_N_NS; i++) {
+		uint64_t ino;
+		int r = ns_ino(task->host_pid, ns_names[i], &ino, err);
+
+		ids[i] = dump->ns[i].root_id;
+		if (r == 0 && ino != dump->ns[i].root_ino)
+			r = nested_id(dump, (enum dump_ns)i, ino, task, &ids[i], err);
+		if (r < 0)
+			return r;
+	}
+	set_ns_ids(dump, ids, task->ids);
+	return check_future(dump, task, err);
 }
 
 /* Ordered by what the kernel says of two tasks; the trees below hold tasks. */
@@ -220,13 +278,13 @@ int dump_ids_collect(struct dump *dump, struct error *err)
 
 		if (task->state == DUMP_TASK_DEAD)
 			continue;
-		r = check_namespaces(dump, task, err);
-		if (r < 0)
-			return r;
 		task->ids = arena_new(&dump->arena, TaskKobjIdsEntry);
 		if (!task->ids)
 			return err_oom(err);
 		task_kobj_ids_entry__init(task->ids);
+		r = look_namespaces(dump, task, err);
+		if (r < 0)
+			return r;
 		r = shared_id(&vm, task, &task->ids->vm_id, err);
 		if (r <= 0)
 			return r < 0 ? r : refuse_shared(task, "memory", err);
@@ -240,7 +298,6 @@ int dump_ids_collect(struct dump *dump, struct error *err)
 		if (r < 0)
 			return r;
 		task->own_files = r > 0;
-		set_ns_ids(dump, false, task->ids);
 	}
 	return 0;
 }
@@ -266,12 +323,15 @@ int dump_inventory_write(struct dump *dump, struct error *err)
 	InventoryEntry inventory = INVENTORY_ENTRY__INIT;
 	TaskKobjIdsEntry ids = TASK_KOBJ_IDS_ENTRY__INIT;
 	PluginsEntry plugins = PLUGINS_ENTRY__INIT;
+	uint32_t own[DUMP_N_NS];
 
+	for (size_t i = 0; i < DUMP_N_NS; i++)
+		own[i] = dump->ns[i].own_id;
 	ids.vm_id = 1;
 	ids.files_id = 1;
 	ids.fs_id = 1;
 	ids.sighand_id = 1;
-	set_ns_ids(dump, true, &ids);
+	set_ns_ids(dump, own, &ids);
 	inventory.img_version = 2; /* each file opens with the common magic */
 	inventory.has_fdinfo_per_id = true;
 	inventory.fdinfo_per_id = true;

@@ -165,7 +165,7 @@ static int write_clocks(struct dump *dump, struct error *err)
 
 /* ---- uts ---- */
 
-static int write_uts(struct dump *dump, struct error *err)
+static int write_uts(struct dump *dump, uint32_t id, struct error *err)
 {
 	UtsnsEntry entry = UTSNS_ENTRY__INIT;
 	struct utsname name;
@@ -174,8 +174,7 @@ static int write_uts(struct dump *dump, struct error *err)
 		return err_sys(err, "host name of the tree");
 	entry.nodename = name.nodename;
 	entry.domainname = name.domainname;
-	return dump_image_one(dump, IMG_KIND_UTSNS, dump->ns[DUMP_NS_UTS].root_id, &entry.base,
-			      err);
+	return dump_image_one(dump, IMG_KIND_UTSNS, id, &entry.base, err);
 }
 
 /* ---- ipc ---- */
@@ -212,7 +211,7 @@ static bool read_u32(const char *name, uint32_t *ret)
 	return true;
 }
 
-static int write_ipc_settings(struct dump *dump, struct error *err)
+static int write_ipc_settings(struct dump *dump, uint32_t id, struct error *err)
 {
 	IpcVarEntry entry = IPC_VAR_ENTRY__INIT;
 	uint64_t sem[4] = { 0 };
@@ -257,8 +256,7 @@ static int write_ipc_settings(struct dump *dump, struct error *err)
 				entry.sem_next_id != UINT32_MAX;
 	entry.has_shm_next_id = read_u32("kernel/shm_next_id", &entry.shm_next_id) &&
 				entry.shm_next_id != UINT32_MAX;
-	return dump_image_one(dump, IMG_KIND_IPC_VAR, dump->ns[DUMP_NS_IPC].root_id, &entry.base,
-			      err);
+	return dump_image_one(dump, IMG_KIND_IPC_VAR, id, &entry.base, err);
 }
 
 /* msgctl(2), semctl(2) and shmctl(2) with the INFO commands count what is in use. */
@@ -282,15 +280,14 @@ static int check_ipc_objects(struct error *err)
 	return 0;
 }
 
-static int write_ipc(struct dump *dump, struct error *err)
+static int write_ipc(struct dump *dump, uint32_t id, struct error *err)
 {
 	const enum img_kind empty[] = { IMG_KIND_IPC_SHM, IMG_KIND_IPC_MSG, IMG_KIND_IPC_SEM };
-	uint32_t id = dump->ns[DUMP_NS_IPC].root_id;
 	int r;
 
 	r = check_ipc_objects(err);
 	if (r == 0)
-		r = write_ipc_settings(dump, err);
+		r = write_ipc_settings(dump, id, err);
 	for (size_t i = 0; i < ARRAY_SIZE(empty) && r == 0; i++) {
 		cleanup_image struct image image = IMAGE_INIT;
 
@@ -303,30 +300,54 @@ static int write_ipc(struct dump *dump, struct error *err)
 
 /* ---- visits ---- */
 
+static const struct visit {
+	enum dump_ns kind;
+	const char *name;
+	int flag;
+	int (*look)(struct dump *, uint32_t id, struct error *);
+} visits[] = {
+	{ DUMP_NS_UTS, "uts", CLONE_NEWUTS, write_uts },
+	{ DUMP_NS_IPC, "ipc", CLONE_NEWIPC, write_ipc },
+};
+
 /* Goes there, looks, comes back. Not to come back is worse than any failure. */
-static int visit(struct dump *dump, const char *name, int flag,
-		 int (*look)(struct dump *, struct error *), struct error *err)
+static int visit(struct dump *dump, const struct visit *v, pid_t host_pid, uint32_t id,
+		 struct error *err)
 {
 	cleanup_fd int own = -EBADF;
 	cleanup_fd int there = -EBADF;
 	char path[64];
 	int r;
 
-	(void)snprintf(path, sizeof(path), "/proc/self/ns/%s", name);
+	(void)snprintf(path, sizeof(path), "/proc/self/ns/%s", v->name);
 	own = open(path, O_RDONLY | O_CLOEXEC);
 	if (own < 0)
 		return err_sys(err, "open '%s'", path);
-	(void)snprintf(path, sizeof(path), "/proc/%d/ns/%s", dump->opts->pid, name);
+	(void)snprintf(path, sizeof(path), "/proc/%d/ns/%s", host_pid, v->name);
 	there = open(path, O_RDONLY | O_CLOEXEC);
 	if (there < 0)
 		return err_sys(err, "open '%s'", path);
-	if (setns(there, flag) < 0)
-		return err_sys(err, "enter the %s namespace of task %d", name, dump->opts->pid);
-	r = look(dump, err);
-	if (setns(own, flag) < 0) {
-		log_warn("could not leave the %s namespace of task %d: %s", name, dump->opts->pid,
+	if (setns(there, v->flag) < 0)
+		return err_sys(err, "enter the %s namespace of task %d", v->name, host_pid);
+	r = v->look(dump, id, err);
+	if (setns(own, v->flag) < 0) {
+		log_warn("could not leave the %s namespace of task %d: %s", v->name, host_pid,
 			 strerror(errno));
-		return err_sys(err, "leave the %s namespace of task %d", name, dump->opts->pid);
+		return err_sys(err, "leave the %s namespace of task %d", v->name, host_pid);
+	}
+	return r;
+}
+
+/* The root task's namespace of that kind, and the others in the tree. */
+static int visit_all(struct dump *dump, const struct visit *v, struct error *err)
+{
+	int r = 0;
+
+	if (dump->ns[v->kind].other)
+		r = visit(dump, v, dump->opts->pid, dump->ns[v->kind].root_id, err);
+	for (const struct dump_nested *n = dump->nested; n && r == 0; n = n->next) {
+		if (n->kind == v->kind)
+			r = visit(dump, v, n->host_pid, n->id, err);
 	}
 	return r;
 }
@@ -350,10 +371,8 @@ int namespaces_write(struct dump *dump, struct error *err)
 	int r;
 
 	r = write_clocks(dump, err);
-	if (r == 0 && dump->ns[DUMP_NS_UTS].other)
-		r = visit(dump, "uts", CLONE_NEWUTS, write_uts, err);
-	if (r == 0 && dump->ns[DUMP_NS_IPC].other)
-		r = visit(dump, "ipc", CLONE_NEWIPC, write_ipc, err);
+	for (size_t i = 0; i < ARRAY_SIZE(visits) && r == 0; i++)
+		r = visit_all(dump, &visits[i], err);
 	if (r == 0 && dump->ns[DUMP_NS_NET].other)
 		r = write_net(dump, err);
 	return r;

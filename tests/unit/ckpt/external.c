@@ -31,7 +31,7 @@ static void words_are_taken_apart(void **state UNUSED)
 static void nonsense_is_refused(void **state UNUSED)
 {
 	static const char *const bad[] = { "",	      "mnt",	   "mnt[",  "mnt]x[",
-					   "mnt[a]b", "what[a]:b", "mnt[]", "mnt[]:s" };
+					   "mnt[a]b", "what[a]:b", "net[]", "file[]:s" };
 	cleanup_arena struct arena arena = ARENA_INIT;
 	struct externals externals;
 
