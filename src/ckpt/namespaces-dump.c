@@ -308,7 +308,17 @@ static const struct visit {
 } visits[] = {
 	{ DUMP_NS_UTS, "uts", CLONE_NEWUTS, write_uts },
 	{ DUMP_NS_IPC, "ipc", CLONE_NEWIPC, write_ipc },
+	{ DUMP_NS_NET, "net", CLONE_NEWNET, netns_write },
 };
+
+static const struct visit *visit_of(enum dump_ns kind)
+{
+	size_t i = 0;
+
+	while (visits[i].kind != kind)
+		i++;
+	return &visits[i];
+}
 
 /* Goes there, looks, comes back. Not to come back is worse than any failure. */
 static int visit(struct dump *dump, const struct visit *v, pid_t host_pid, uint32_t id,
@@ -360,7 +370,7 @@ static int write_net(struct dump *dump, struct error *err)
 	if (!net && is_empty_ns(dump, "net"))
 		return 0;
 	if (!net)
-		return visit(dump, "net", CLONE_NEWNET, netns_write, err);
+		return visit_all(dump, visit_of(DUMP_NS_NET), err);
 	entry.ext_key = (char *)(net->value ? net->value : net->name);
 	return dump_image_one(dump, IMG_KIND_NETNS, dump->ns[DUMP_NS_NET].root_id, &entry.base,
 			      err);
@@ -371,8 +381,10 @@ int namespaces_write(struct dump *dump, struct error *err)
 	int r;
 
 	r = write_clocks(dump, err);
-	for (size_t i = 0; i < ARRAY_SIZE(visits) && r == 0; i++)
-		r = visit_all(dump, &visits[i], err);
+	if (r == 0)
+		r = visit_all(dump, visit_of(DUMP_NS_UTS), err);
+	if (r == 0)
+		r = visit_all(dump, visit_of(DUMP_NS_IPC), err);
 	if (r == 0 && dump->ns[DUMP_NS_NET].other)
 		r = write_net(dump, err);
 	return r;

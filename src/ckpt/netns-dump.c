@@ -298,7 +298,7 @@ static int write_messages(struct netns_dump *n, enum img_kind kind, uint32_t mag
 	return r < 0 ? r : image_finish(&image, err);
 }
 
-int netns_write(struct dump *dump, struct error *err)
+int netns_write(struct dump *dump, uint32_t id, struct error *err)
 {
 	/* "ip addr restore" sends back whatever it finds: so CRIU restores the others, too. */
 	static const struct messages addresses[] = {
@@ -320,9 +320,7 @@ int netns_write(struct dump *dump, struct error *err)
 		{ .type = RTM_GETRULE, .family = AF_INET, .each = write_rule },
 		{ .type = RTM_GETRULE, .family = AF_INET6, .each = write_rule },
 	};
-	struct netns_dump n = { .dump = dump,
-				.nl = NETLINK_INIT,
-				.ns_id = dump->ns[DUMP_NS_NET].root_id };
+	struct netns_dump n = { .dump = dump, .nl = NETLINK_INIT, .ns_id = id };
 	int r = netlink_open(&n.nl, NETLINK_ROUTE, err);
 
 	if (r == 0)

@@ -19,7 +19,7 @@ struct error;
 struct restore;
 
 /* Frozen, inside the namespace: all its images. */
-int netns_write(struct dump *dump, struct error *err);
+int netns_write(struct dump *dump, uint32_t id, struct error *err);
 
 /* Reads what of the images can be refused, before anything is made. */
 int netns_load(struct restore *r, struct error *err);
