@@ -11,11 +11,16 @@
 
 #include "base/clock.h"
 
+#define HELD_MAX ((size_t)32 << 10)
+
 static struct {
 	int fd;
 	enum log_level level;
 	enum log_format format;
 	uint64_t start_ns;
+	bool holding;
+	size_t n_held;
+	char held[HELD_MAX];
 } logger = { .fd = STDERR_FILENO, .level = LOG_LEVEL_WARN };
 
 static const char *const level_names[] = { "none", "error", "warning", "info", "debug" };
@@ -100,6 +105,44 @@ static int format_text(char *line, size_t size, enum log_level level, const char
 			module, text);
 }
 
+static void write_out(const char *text, size_t len)
+{
+	if (len > 0 && write(logger.fd, text, len) < 0)
+		logger.level = LOG_LEVEL_NONE; /* nobody can read it: stop trying */
+}
+
+void log_hold(void)
+{
+	logger.holding = true;
+}
+
+static void write_held(void)
+{
+	write_out(logger.held, logger.n_held);
+	logger.n_held = 0;
+}
+
+void log_flush(void)
+{
+	int saved = errno;
+
+	logger.holding = false;
+	write_held();
+	errno = saved;
+}
+
+static void put(enum log_level level, const char *line, size_t len)
+{
+	if (len > HELD_MAX - logger.n_held || level <= LOG_LEVEL_ERROR)
+		write_held();
+	if (!logger.holding || level <= LOG_LEVEL_ERROR) {
+		write_out(line, len);
+		return;
+	}
+	memcpy(logger.held + logger.n_held, line, len);
+	logger.n_held += len;
+}
+
 void log_line(enum log_level level, const char *file, const char *fmt, ...)
 {
 	int saved = errno;
@@ -119,7 +162,7 @@ void log_line(enum log_level level, const char *file, const char *fmt, ...)
 		n = (int)sizeof(line) - 1;
 		line[n - 1] = '\n';
 	}
-	if (n > 0 && write(logger.fd, line, (size_t)n) < 0)
-		logger.level = LOG_LEVEL_NONE; /* nobody can read it: stop trying */
+	if (n > 0)
+		put(level, line, (size_t)n);
 	errno = saved;
 }

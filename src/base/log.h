@@ -26,6 +26,11 @@ void log_set_level(enum log_level level);
 void log_set_format(enum log_format format);
 bool log_enabled(enum log_level level);
 
+/* Lines wait in memory until log_flush(): while others stand still for us, no time goes into
+ * writing. Errors and what no longer fits are written at once, after what waits. */
+void log_hold(void);
+void log_flush(void);
+
 void log_line(enum log_level level, const char *file, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 

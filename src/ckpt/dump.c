@@ -215,6 +215,7 @@ static int run(struct dump *dump, struct error *err)
 	r = freeze_begin(&dump->freeze, dump->opts->pid, dump->opts->timeout_s * 1000, err);
 	if (r < 0)
 		return r;
+	log_hold();
 	log_debug("%zu tasks are frozen", dump->freeze.n_tasks);
 	r = dump_frozen(dump, err);
 	if (r < 0)
@@ -251,6 +252,7 @@ int cryo_dump(const struct cryo_dump_opts *opts, struct cryo_dump_stats *ret_sta
 	r = run(dump, err);
 	/* The tree first: it must not wait for us to tidy up. */
 	freeze_done(&dump->freeze);
+	log_flush();
 	dump_images_remove(dump, !dump->complete);
 	if (r == 0 && ret_stats)
 		*ret_stats = dump->stats;

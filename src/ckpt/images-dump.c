@@ -1,15 +1,18 @@
 /*
  * images: the files of one dump.
  *
- * All that is created is remembered, and removed if the dump fails. Making a
- * file takes longer than opening one, and there are seven or so a task: those whose
- * names can be guessed are made before the freeze, empty. What was guessed
- * wrong, because a task came or went, is removed at the end.
+ * All that is created is remembered, and removed if the dump fails. Making,
+ * opening and closing a file takes longer than writing a small one, and there are
+ * seven or so a task: those whose names can be guessed are made before the
+ * freeze, empty, and some of them are kept open until it is over. What was
+ * guessed wrong, because a task came or went, is removed at the end.
  */
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -18,16 +21,20 @@
 #include "img/pagemap.h"
 
 #define AHEAD_TASKS_MAX 1000 /* a guess need not be complete */
+#define AHEAD_OPEN_MAX 200   /* descriptors: a quarter of what a process may usually have */
 
 struct dump_image {
 	struct dump_image *next;
 	char *name;
+	int fd;	     /* of a file made ahead; -EBADF: it is not kept open */
 	bool wanted; /* the dump has asked for it */
 };
 
 struct dump_images {
 	void *by_name; /* tsearch(3) */
 	struct dump_image *first;
+	size_t n_open;
+	bool keep_open;
 };
 
 static int by_name(const void *a, const void *b)
@@ -49,6 +56,7 @@ static struct dump_image *note(struct dump *dump, enum img_kind kind, uint64_t i
 	image = arena_new(&dump->arena, struct dump_image);
 	if (!image)
 		return NULL;
+	image->fd = -EBADF;
 	image->name = arena_strdup(&dump->arena, name);
 	if (!image->name || !tsearch(image, &dump->images->by_name, by_name))
 		return NULL;
@@ -57,59 +65,76 @@ static struct dump_image *note(struct dump *dump, enum img_kind kind, uint64_t i
 	return image;
 }
 
-static int want(struct dump *dump, enum img_kind kind, uint64_t id, struct error *err)
+static struct dump_image *want(struct dump *dump, enum img_kind kind, uint64_t id,
+			       struct error *err)
 {
 	struct dump_image *image = note(dump, kind, id);
 
-	if (!image)
-		return err_oom(err);
-	image->wanted = true;
-	return 0;
+	if (image)
+		image->wanted = true;
+	else
+		(void)err_oom(err); /* told by returning NULL */
+	return image;
 }
 
 int dump_image_create(struct dump *dump, struct image *image, enum img_kind kind, uint64_t id,
 		      struct error *err)
 {
-	int r = want(dump, kind, id, err);
+	struct dump_image *file = want(dump, kind, id, err);
 
-	return r < 0 ? r : image_create(image, dump->opts->images_dir, kind, id, err);
+	if (!file)
+		return -ENOMEM;
+	if (file->fd >= 0)
+		return image_create_on(image, file->fd, kind, id, err);
+	return image_create(image, dump->opts->images_dir, kind, id, err);
 }
 
 int dump_image_one(struct dump *dump, enum img_kind kind, uint64_t id,
 		   const ProtobufCMessage *message, struct error *err)
 {
-	int r = want(dump, kind, id, err);
+	cleanup_image struct image image = IMAGE_INIT;
+	int r;
 
-	return r < 0 ? r : image_write_one(dump->opts->images_dir, kind, id, message, err);
+	r = dump_image_create(dump, &image, kind, id, err);
+	if (r == 0)
+		r = image_write(&image, message, err);
+	return r < 0 ? r : image_finish(&image, err);
 }
 
 int dump_pagemap_create(struct dump *dump, struct pagemap_writer *writer, enum img_kind kind,
 			uint64_t id, struct error *err)
 {
 	uint32_t pages_id = ++dump->last_pages_id;
-	int r;
+	const struct dump_image *index = want(dump, kind, id, err);
+	const struct dump_image *pages = index ? want(dump, IMG_KIND_PAGES, pages_id, err) : NULL;
 
-	r = want(dump, kind, id, err);
-	if (r == 0)
-		r = want(dump, IMG_KIND_PAGES, pages_id, err);
-	if (r == 0)
-		r = pagemap_create(writer, dump->opts->images_dir, kind, id, pages_id, err);
-	return r;
+	if (!pages)
+		return -ENOMEM;
+	if (index->fd >= 0 && pages->fd >= 0)
+		return pagemap_create_on(writer, index->fd, pages->fd, kind, id, pages_id, err);
+	return pagemap_create(writer, dump->opts->images_dir, kind, id, pages_id, err);
 }
 
 /* One that is there already is somebody's: the dump will replace it, but we did not make it. */
 static int make_ahead(struct dump *dump, enum img_kind kind, uint64_t id, struct error *err)
 {
+	cleanup_fd int fd = -EBADF;
+	struct dump_image *image;
 	char name[IMG_NAME_MAX];
-	int fd;
 
 	img_kind_file_name(kind, id, name);
 	fd = openat(dump->opts->images_dir, name,
 		    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return errno == EEXIST ? 0 : err_sys(err, "create image '%s'", name);
-	(void)close(fd); /* nothing was written */
-	return note(dump, kind, id) ? 0 : err_oom(err);
+	image = note(dump, kind, id);
+	if (!image)
+		return err_oom(err);
+	if (dump->images->keep_open && dump->images->n_open < AHEAD_OPEN_MAX) {
+		image->fd = take_fd(&fd);
+		dump->images->n_open++;
+	}
+	return 0;
 }
 
 struct ahead {
@@ -176,6 +201,22 @@ static int make_of_namespaces(struct dump *dump, struct error *err)
 	return r;
 }
 
+/* Others may tell on close that a write has failed, and that must be known before the tree is
+ * killed. */
+static bool tells_on_write(int dirfd)
+{
+	static const __fsword_t types[] = { EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, BTRFS_SUPER_MAGIC,
+					    TMPFS_MAGIC, F2FS_SUPER_MAGIC };
+	struct statfs fs;
+
+	if (fstatfs(dirfd, &fs) < 0)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		if (fs.f_type == types[i])
+			return true;
+	return false;
+}
+
 int dump_images_prepare(struct dump *dump, struct error *err)
 {
 	/* Not the inventory: that it is there says that all others are complete. */
@@ -186,6 +227,7 @@ int dump_images_prepare(struct dump *dump, struct error *err)
 	dump->images = arena_new(&dump->arena, struct dump_images);
 	if (!dump->images)
 		return err_oom(err);
+	dump->images->keep_open = tells_on_write(dump->opts->images_dir);
 	for (size_t i = 0; i < ARRAY_SIZE(kinds) && r == 0; i++)
 		r = make_ahead(dump, kinds[i], 0, err);
 	if (r == 0)
@@ -209,7 +251,10 @@ static void keep(void *node UNUSED)
 
 void dump_images_done(struct dump *dump)
 {
-	if (dump->images)
-		tdestroy(dump->images->by_name, keep);
+	if (!dump->images)
+		return;
+	for (struct dump_image *image = dump->images->first; image; image = image->next)
+		cleanup_fd_p(&image->fd);
+	tdestroy(dump->images->by_name, keep);
 	dump->images = NULL;
 }

@@ -19,7 +19,8 @@
 
 void image_done(struct image *image)
 {
-	cleanup_fd_p(&image->fd);
+	if (!image->lent)
+		cleanup_fd_p(&image->fd);
 	free(image->buf);
 	free(image->record);
 	*image = (struct image)IMAGE_INIT;
@@ -27,38 +28,56 @@ void image_done(struct image *image)
 
 /* ---- writing ---- */
 
-int image_create(struct image *image, int dirfd, enum img_kind kind, uint64_t id, struct error *err)
+static int begin(struct image *image, enum img_kind kind, uint64_t id, struct error *err)
 {
-	const struct img_kind_info *info = img_kind_info(kind);
-	uint32_t magic[2];
-	int r;
-
 	assert(image->fd < 0);
 	image->kind = kind;
 	image->writing = true;
 	img_kind_file_name(kind, id, image->name);
 	image->buf = malloc(IMG_BUF_SIZE);
-	if (!image->buf)
-		return err_oom(err);
+	return image->buf ? 0 : err_oom(err);
+}
+
+static int write_magic(struct image *image, struct error *err)
+{
+	const struct img_kind_info *info = img_kind_info(image->kind);
+	uint32_t magic[2] = { htole32(info->first_magic), htole32(info->magic) };
+	int r = 0;
+
+	if (info->magic && info->first_magic)
+		r = image_write_raw(image, magic, sizeof(magic), err);
+	else if (info->magic)
+		r = image_write_raw(image, &magic[1], sizeof(magic[1]), err);
+	if (r < 0)
+		image_done(image);
+	return r;
+}
+
+int image_create(struct image *image, int dirfd, enum img_kind kind, uint64_t id, struct error *err)
+{
+	int r = begin(image, kind, id, err);
+
+	if (r < 0)
+		return r;
 	image->fd = openat(dirfd, image->name,
 			   O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (image->fd < 0) {
 		r = err_sys(err, "create image '%s'", image->name);
-		goto fail;
+		image_done(image);
+		return r;
 	}
-	if (!info->magic)
-		return 0;
-	magic[0] = htole32(info->first_magic);
-	magic[1] = htole32(info->magic);
-	if (info->first_magic)
-		r = image_write_raw(image, magic, sizeof(magic), err);
-	else
-		r = image_write_raw(image, &magic[1], sizeof(magic[1]), err);
-	if (r == 0)
-		return 0;
-fail:
-	image_done(image);
-	return r;
+	return write_magic(image, err);
+}
+
+int image_create_on(struct image *image, int fd, enum img_kind kind, uint64_t id, struct error *err)
+{
+	int r = begin(image, kind, id, err);
+
+	if (r < 0)
+		return r;
+	image->fd = fd;
+	image->lent = true;
+	return write_magic(image, err);
 }
 
 int image_flush(struct image *image, struct error *err)
@@ -156,9 +175,8 @@ int image_write(struct image *image, const ProtobufCMessage *message, struct err
 int image_finish(struct image *image, struct error *err)
 {
 	int r = image_flush(image, err);
-	int closed = close(take_fd(&image->fd));
 
-	if (r == 0 && closed < 0)
+	if (!image->lent && close(take_fd(&image->fd)) < 0 && r == 0)
 		r = err_sys(err, "close image '%s'", image->name);
 	image_done(image);
 	return r;

@@ -43,6 +43,7 @@ struct image {
 	int fd;			 /* -EBADF while closed */
 	char name[IMG_NAME_MAX]; /* of the file, for messages */
 	bool writing;
+	bool lent;	   /* fd is the creator's to close */
 	uint64_t size;	   /* reading: of the file */
 	uint64_t offset;   /* of the next byte to be read or written */
 	size_t index;	   /* records read or written so far */
@@ -62,6 +63,12 @@ struct image {
 /* A new file, mode 0600, in the place of an old one. */
 int image_create(struct image *image, int dirfd, enum img_kind kind, uint64_t id,
 		 struct error *err);
+
+/* The same in an empty file that is open already, and stays open: closing a file takes about as
+ * long as writing a small one, and who writes many may have a better time for it. What it costs: an
+ * error that a file system tells on close only (NFS) is not seen. */
+int image_create_on(struct image *image, int fd, enum img_kind kind, uint64_t id,
+		    struct error *err);
 
 /* Appends one record; the message must be of the kind's type. */
 int image_write(struct image *image, const ProtobufCMessage *message, struct error *err);

@@ -15,11 +15,19 @@
 
 /* ---- writing ---- */
 
+static int write_head(struct pagemap_writer *writer, uint32_t pages_id, struct error *err)
+{
+	PagemapHead head = PAGEMAP_HEAD__INIT;
+
+	head.pages_id = pages_id;
+	writer->pages_id = pages_id;
+	return image_write(&writer->index, &head.base, err);
+}
+
 int pagemap_create(struct pagemap_writer *writer, int dirfd, enum img_kind kind, uint64_t id,
 		   uint32_t pages_id, struct error *err)
 {
 	cleanup_image struct image pages = IMAGE_INIT;
-	PagemapHead head = PAGEMAP_HEAD__INIT;
 	int r;
 
 	r = image_create(&writer->index, dirfd, kind, id, err);
@@ -28,13 +36,20 @@ int pagemap_create(struct pagemap_writer *writer, int dirfd, enum img_kind kind,
 	r = image_create(&pages, dirfd, IMG_KIND_PAGES, pages_id, err);
 	if (r < 0)
 		return r;
-	head.pages_id = pages_id;
-	r = image_write(&writer->index, &head.base, err);
+	writer->pages_fd = take_fd(&pages.fd);
+	return write_head(writer, pages_id, err);
+}
+
+int pagemap_create_on(struct pagemap_writer *writer, int index_fd, int pages_fd, enum img_kind kind,
+		      uint64_t id, uint32_t pages_id, struct error *err)
+{
+	int r = image_create_on(&writer->index, index_fd, kind, id, err);
+
 	if (r < 0)
 		return r;
-	writer->pages_id = pages_id;
-	writer->pages_fd = take_fd(&pages.fd);
-	return 0;
+	writer->pages_fd = pages_fd;
+	writer->lent = true;
+	return write_head(writer, pages_id, err);
 }
 
 static int write_open_run(struct pagemap_writer *writer, struct error *err)
@@ -97,15 +112,15 @@ int pagemap_finish(struct pagemap_writer *writer, struct error *err)
 			       "image 'pages-%u.img': %" PRIu64
 			       " bytes belong there, %jd are there",
 			       writer->pages_id, want, (intmax_t)st.st_size);
-	r = close(take_fd(&writer->pages_fd));
-	if (r < 0)
+	if (!writer->lent && close(take_fd(&writer->pages_fd)) < 0)
 		return err_sys(err, "close image 'pages-%u.img'", writer->pages_id);
 	return image_finish(&writer->index, err);
 }
 
 void pagemap_writer_done(struct pagemap_writer *writer)
 {
-	cleanup_fd_p(&writer->pages_fd);
+	if (!writer->lent)
+		cleanup_fd_p(&writer->pages_fd);
 	image_done(&writer->index);
 	*writer = (struct pagemap_writer)PAGEMAP_WRITER_INIT;
 }

@@ -44,7 +44,8 @@ struct pagemap_run {
 
 struct pagemap_writer {
 	struct image index;
-	int pages_fd; /* the caller writes here; owned */
+	int pages_fd; /* the caller writes here; owned, unless lent */
+	bool lent;
 	uint32_t pages_id;
 	struct pagemap_run open; /* grows as long as what comes is adjacent; nr_pages 0: none */
 	uint64_t present_pages;	 /* in all runs so far */
@@ -58,6 +59,10 @@ struct pagemap_writer {
 /* Both files are created. `pages_id` must be unique in the folder, from 1. */
 int pagemap_create(struct pagemap_writer *writer, int dirfd, enum img_kind kind, uint64_t id,
 		   uint32_t pages_id, struct error *err);
+
+/* The same in two empty files that are open and stay open; see image_create_on(). */
+int pagemap_create_on(struct pagemap_writer *writer, int index_fd, int pages_fd, enum img_kind kind,
+		      uint64_t id, uint32_t pages_id, struct error *err);
 
 /* Addresses must ascend. Adjacent runs with equal flags become one. */
 int pagemap_add(struct pagemap_writer *writer, uint64_t vaddr, uint64_t nr_pages, uint32_t flags,

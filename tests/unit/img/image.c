@@ -332,6 +332,25 @@ static void a_full_disk_is_told(void **state)
 	assert_string_equal(f->err.text, "write image 'pages-1.img': No space left on device");
 }
 
+static void a_lent_file_stays_open(void **state)
+{
+	struct fixture *f = *state;
+	cleanup_image struct image image = IMAGE_INIT;
+	FsEntry *back = NULL;
+	FsEntry fs = FS_ENTRY__INIT;
+	int fd = openat(f->dir, "fs-7.img", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	assert_true(fd >= 0);
+	fs.root_id = 3;
+	assert_int_equal(image_create_on(&image, fd, IMG_KIND_FS, 7, &f->err), 0);
+	assert_int_equal(image_write(&image, &fs.base, &f->err), 0);
+	assert_int_equal(image_finish(&image, &f->err), 0);
+	assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	assert_int_equal(image_read_one(f->dir, IMG_KIND_FS, 7, &f->arena, &back, &f->err), 0);
+	assert_int_equal(back->root_id, 3);
+	assert_int_equal(close(fd), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -348,6 +367,7 @@ int main(void)
 		TEST(memory_is_limited),
 		TEST(only_regular_files_are_opened),
 		TEST(a_full_disk_is_told),
+		TEST(a_lent_file_stays_open),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
