@@ -25,6 +25,7 @@ static const struct {
 	{ "um", PROC_VM_UFFD_MISSING }, { "uw", PROC_VM_UFFD_WP },    { "sr", PROC_VM_SEQREAD },
 	{ "rr", PROC_VM_RANDREAD },	{ "mm", PROC_VM_MIXEDMAP },   { "ss", PROC_VM_SHADOWSTACK },
 	{ "sl", PROC_VM_SEALED },	{ "dp", PROC_VM_DROPPABLE },  { "ac", PROC_VM_ACCOUNT },
+	{ "mw", PROC_VM_MAYWRITE },
 };
 
 static uint32_t scan_vm_flags(const char *p)

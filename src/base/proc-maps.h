@@ -36,6 +36,7 @@ enum proc_vm_flag {
 	PROC_VM_SEALED = 1 << 21,	/* sl */
 	PROC_VM_DROPPABLE = 1 << 22,	/* dp */
 	PROC_VM_ACCOUNT = 1 << 23,	/* ac */
+	PROC_VM_MAYWRITE = 1 << 24,	/* mw */
 };
 
 struct proc_vma {

@@ -137,6 +137,7 @@ struct dump {
 	void *locks_seen;    /* tsearch(3) of processes and files */
 	struct dump_file_ids *file_ids;
 	struct dump_shmems *shmems;
+	uint32_t last_shmem;
 	struct dump_ghosts *ghosts;
 	struct dump_cgroups *cgroups;
 	uint32_t own_cg_set;

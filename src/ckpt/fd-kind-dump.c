@@ -7,9 +7,14 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "ckpt/fd-kind.h"
+#include "ckpt/memfd.h"
 
 #ifndef PIPEFS_MAGIC
 #define PIPEFS_MAGIC 0x50495045
+#endif
+
+#ifndef SECRETMEM_MAGIC
+#define SECRETMEM_MAGIC 0x5345434d
 #endif
 
 #define MAJOR_MEM 1
@@ -38,9 +43,9 @@ static bool is_tty(const struct fd_look *look)
 	return S_ISCHR(look->st.st_mode) && is_tty_major(major(look->st.st_rdev));
 }
 
-static bool is_memfd(const struct fd_look *look)
+static bool is_secret(const struct fd_look *look)
 {
-	return !strncmp(look->link, "/memfd:", 7) && S_ISREG(look->st.st_mode);
+	return look->fs_type == SECRETMEM_MAGIC;
 }
 
 static bool is_ns_file(const struct fd_look *look)
@@ -118,11 +123,11 @@ static bool is_anything(const struct fd_look *look UNUSED)
 
 /* The first that matches is it. */
 static const struct fd_kind fd_kinds[] = {
-	{ .type = FD_TYPES__MEMFD,
-	  .name = "memfd",
-	  .matches = is_memfd,
-	  .check = memfd_check,
-	  .dump = memfd_dump },
+	{ .type = FD_TYPES__MEMFD, .name = "memfd", .matches = memfd_is, .dump = memfd_dump },
+	{ .type = FD_TYPES__UND,
+	  .name = "secret memory",
+	  .matches = is_secret,
+	  .refusal = "nobody but its process may read it (memfd_secret)" },
 	{ .type = FD_TYPES__NS,
 	  .name = "namespace file",
 	  .matches = is_ns_file,

@@ -22,6 +22,7 @@
 #include "ckpt/fd-kind.h"
 #include "ckpt/file-ids.h"
 #include "ckpt/lock.h"
+#include "ckpt/memfd.h"
 #include "img/pb/fdinfo.pb-c.h"
 #include "img/pb/fs.pb-c.h"
 
@@ -221,9 +222,7 @@ int dump_plain_file(struct dump *dump, struct dump_task *task, const char *name,
 	if (r < 0)
 		return r;
 	if (r > 0) {
-		r = strncmp(fd.look.link, "/memfd:", 7) != 0 || fd.look.st.st_nlink
-			    ? file_dump(dump, &fd, err)
-			    : memfd_dump(dump, &fd, err);
+		r = memfd_is(&fd.look) ? memfd_dump(dump, &fd, err) : file_dump(dump, &fd, err);
 		if (r < 0)
 			return r;
 	}

@@ -350,6 +350,8 @@ int files_stage_extra(struct restore *r, uint32_t id, uint32_t flags, struct err
 	    (file->entry->type != FD_TYPES__REG || !file->entry->reg))
 		return err_set(err, -EOPNOTSUPP, "mapped files of type %s can't be rebuilt yet",
 			       type_name(file->entry->type));
+	if (file->entry->type == FD_TYPES__MEMFD && (flags & O_ACCMODE) == O_RDWR)
+		return memfd_stage(r, file, err);
 	extras = realloc(r->extras, (r->n_extras + 1) * sizeof(*extras));
 	if (!extras)
 		return err_oom(err);

@@ -19,7 +19,6 @@
 #include "base/proc-maps.h"
 #include "ckpt/file-restore.h"
 #include "ckpt/mem-restore.h"
-#include "ckpt/memfd.h"
 #include "ckpt/restore-priv.h"
 #include "ckpt/shmem-restore.h"
 #include "ckpt/vma-status.h"
@@ -113,8 +112,6 @@ static const char *refused_kind(const VmaEntry *v)
 		return "a packet socket's ring";
 	if (v->status & VMA_AREA_SHSTK)
 		return "a shadow stack";
-	if (v->status & VMA_ANON_SHARED && v->flags & MAP_HUGETLB)
-		return "shared memory of huge pages";
 	if (v->status & (VMA_UNSUPPORTED | VMA_EXT_PLUGIN))
 		return "device memory";
 	return NULL;
@@ -191,11 +188,6 @@ static int tape_map(struct restore *r, struct rtask *t, const VmaEntry *v, bool 
 		if (ret < 0)
 			return ret;
 		file->mapped = true;
-		if (v->status & VMA_FILE_SHARED && v->prot & PROT_WRITE &&
-		    file->entry->type == FD_TYPES__MEMFD)
-			ret = memfd_check_mapped(r, file, err);
-		if (ret < 0)
-			return ret;
 		name = file->entry->reg ? file->entry->reg->name : "a memfd";
 		flags &= ~(uint64_t)MAP_ANONYMOUS;
 	} else if (v->status & VMA_ANON_SHARED) {

@@ -5,7 +5,7 @@
  *	nothing                  private anonymous; pages are saved
  *	a file                   by name, through its map_files link; private
  *	                         pages that differ from the file are saved
- *	shmem without a name     shared anonymous: saved as a segment of its own
+ *	shmem without a name     shared anonymous memory, memfds: memfd.h
  *	[vdso] [vvar] [vsyscall] the kernel's: kept in place, vdso bytes saved
  */
 #include <fcntl.h>
@@ -22,7 +22,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "ckpt/dump-priv.h"
-#include "ckpt/shmem.h"
+#include "ckpt/memfd.h"
 #include "ckpt/vma-status.h"
 
 #define AUXV_MAX ((size_t)4096)
@@ -86,7 +86,7 @@ int dump_vma_check(pid_t host_pid, const struct proc_vma *vma, struct error *err
 		{ "anon_inode:", "memory of a kernel object can't be saved" },
 		{ "socket:", "ring of a packet socket: this version can't save it" },
 		{ "[uprobes]", "it is traced by uprobes" },
-		{ "/anon_hugepage", "hugetlb pages: this version can't save them" },
+		{ "/secretmem", "nobody but the process may read it (memfd_secret)" },
 	};
 	const struct dump_task task = { .host_pid = host_pid };
 
@@ -97,8 +97,6 @@ int dump_vma_check(pid_t host_pid, const struct proc_vma *vma, struct error *err
 		if (!strncmp(vma->name, names[i].prefix, strlen(names[i].prefix)))
 			return refuse(&task, vma, names[i].why, err);
 	}
-	if (vma->vm_flags & PROC_VM_HUGETLB)
-		return refuse(&task, vma, "hugetlb pages: this version can't save them", err);
 	if (vma->vm_flags & PROC_VM_SHADOWSTACK)
 		return refuse(&task, vma, "shadow stack: this version can't save it", err);
 	if (vma->vm_flags & (PROC_VM_UFFD_MISSING | PROC_VM_UFFD_WP))
@@ -134,15 +132,20 @@ static int set_file(struct dump *dump, struct dump_task *task, const struct proc
 
 	if (fstatat(task->proc, link, &st, 0) < 0)
 		return err_sys(err, "task %d: stat '%s'", task->host_pid, link);
-	if (S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 5)) {
-		/* A private mapping of /dev/zero is anonymous memory that has a name. */
-		if (vma->shared)
-			return shmem_note(dump, task, vma, link, entry, err);
-	} else if (!S_ISREG(st.st_mode)) {
-		return refuse(task, vma, "memory of a device can't be saved", err);
-	} else if (vma->deleted && vma->shared && !strcmp(vma->name, "/dev/zero")) {
-		return shmem_note(dump, task, vma, link, entry, err);
+	if (vma->vm_flags & PROC_VM_HUGETLB)
+		entry->flags |= memfd_huge_flag((uint64_t)st.st_blksize);
+	if (vma->deleted && !vma->shared && vma->vm_flags & PROC_VM_HUGETLB &&
+	    !strcmp(vma->name, HUGE_ANONYMOUS)) {
+		entry->flags |= MAP_ANONYMOUS;
+		entry->status |= VMA_ANON_PRIVATE;
+		entry->pgoff = 0;
+		entry->has_fdflags = false;
+		return 0;
 	}
+	/* A private mapping of /dev/zero is anonymous memory that has a name. */
+	if (!S_ISREG(st.st_mode) &&
+	    (vma->shared || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 5)))
+		return refuse(task, vma, "memory of a device can't be saved", err);
 	/* Opened for writing only where shared writing needs it. */
 	r = dump_plain_file(dump, task, link, vma->shared ? entry->fdflags : O_RDONLY, &id, err);
 	if (r < 0)
@@ -150,7 +153,8 @@ static int set_file(struct dump *dump, struct dump_task *task, const struct proc
 				vma->start, vma->end);
 	entry->shmid = id;
 	entry->status |= vma->shared ? VMA_FILE_SHARED : VMA_FILE_PRIVATE;
-	if (vma->deleted && !strncmp(vma->name, "/memfd:", 7))
+	if (vma->deleted && (!strncmp(vma->name, "/memfd:", 7) || !strcmp(vma->name, ANONYMOUS) ||
+			     !strcmp(vma->name, HUGE_ANONYMOUS)))
 		entry->status |= VMA_AREA_MEMFD;
 	return 0;
 }
@@ -204,6 +208,9 @@ static int collect_vma(struct dump *dump, struct dump_task *task, struct dump_vm
 		return r;
 	if (r == 0)
 		return refuse(task, proc, "the file behind it can't be found", err);
+	/* A seal made it so, whatever the file was opened for. */
+	if (proc->shared && !(proc->vm_flags & PROC_VM_MAYWRITE))
+		entry->fdflags = O_RDONLY;
 	vma->has_pages = !proc->shared;
 	/* The segments of one library come in a row: one look serves all. */
 	if (previous && previous->proc->ino == proc->ino && !proc->shared &&

@@ -126,6 +126,7 @@ struct restore_words {
 	uint64_t cleared;  /* helpers are gone, zombies dead */
 	uint64_t armed;	   /* guided tasks: waiting to be seized */
 	uint64_t seized;   /* M: they are */
+	uint64_t mapped;   /* tasks: have their memory */
 	uint64_t built;	   /* tasks: complete */
 	uint64_t released; /* M: the one store */
 	uint64_t left;	   /* tasks: M may end without their noticing */
@@ -158,6 +159,7 @@ struct restore {
 	struct rmemfds *memfds; /* memfd.c; NULL: not read yet */
 	struct rnetns *netns;	/* netns-restore.c; NULL: no new network namespace */
 	struct rshmems *shmems; /* shmem-restore.c; NULL: not collected yet */
+	uint64_t shmem_window;	/* ... its addresses without memory */
 	FileLockEntry **locks;
 	size_t n_locks;
 	bool owners;	  /* some file has an owner that gets its signals */
@@ -236,6 +238,9 @@ size_t vdso_room(const struct restore *r);
 /* mem-restore.c */
 int mem_place_area(struct restore *r, struct error *err);
 int mem_tape(struct restore *r, struct rtask *t, struct error *err);
+
+/* mapped-restore.c: what R can do only when all tasks have their memory */
+int mapped_tape(struct restore *r, struct rtask *t, struct error *err);
 
 /* regs-restore.c: the last entries of a task: out of the area, into its program. */
 void regs_tape_leave(struct restore *r, struct rtask *t, uint64_t frame);

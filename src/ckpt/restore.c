@@ -43,6 +43,7 @@ static void add_words(struct restore *r)
 	w->cleared = area_add_word(&r->area);
 	w->armed = area_add_word(&r->area);
 	w->seized = area_add_word(&r->area);
+	w->mapped = area_add_word(&r->area);
 	w->built = area_add_word(&r->area);
 	w->released = area_add_word(&r->area);
 	w->left = area_add_word(&r->area);
@@ -117,6 +118,8 @@ static int tape_become_task(struct restore *r, struct rtask *t, struct error *er
 	uint64_t frame = 0;
 	int ret = mem_tape(r, t, err);
 
+	if (ret >= 0)
+		ret = mapped_tape(r, t, err);
 	if (ret >= 0)
 		ret = task_tape(r, t, err);
 	if (ret >= 0)

@@ -13,7 +13,9 @@ struct restore;
 int shmem_stage(struct restore *r, uint64_t id, struct error *err);
 void shmem_restore_done(struct restore *r);
 
-/* A new, empty segment; its staging number. */
-int shmem_new(struct restore *r, uint64_t size, struct error *err);
-/* R's tape: the segment's pages are written to that descriptor. */
-int shmem_tape_fill(struct restore *r, uint64_t id, uint64_t size, int staging, struct error *err);
+/* A new, empty segment; its staging number. `huge`: what memfd_huge_flag() says, or 0. */
+int shmem_new(struct restore *r, uint64_t size, uint32_t huge, struct error *err);
+/* R's tape: the segment's pages are written to that descriptor, as shmem_new()
+ * made it. */
+int shmem_tape_fill(struct restore *r, uint64_t id, uint64_t size, int staging, uint32_t huge,
+		    struct error *err);

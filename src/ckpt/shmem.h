@@ -1,27 +1,23 @@
 /*
- * shmem: shared anonymous memory, one segment for all its mappings.
+ * shmem: the content of memory that is shared: memfds, anonymous segments, System V's.
  *
- * The segment's number in the images is the inode of the nameless file that
- * the kernel keeps behind it; its pages are in pagemap-shmem-N.img.
+ * Each segment is a file in memory, and has a number in the images; its pages
+ * are in pagemap-shmem-N.img. System V segments have their ids for numbers, as
+ * CRIU has it; so those of others are taken from where no id is.
  */
 #pragma once
 
 #include <stdint.h>
 
-#include "base/proc-maps.h"
-#include "img/pb/vma.pb-c.h"
-
 struct dump;
-struct dump_task;
 struct error;
 
-/* Makes `entry` a mapping of that segment. `link` is its map_files link below /proc/PID. */
-int shmem_note(struct dump *dump, struct dump_task *task, const struct proc_vma *vma,
-	       const char *link, VmaEntry *entry, struct error *err);
+/* A number for a segment that has no id of its own. */
+uint32_t shmem_number(struct dump *dump);
 
-/* The file's pages are saved as those of a segment with that number. The descriptor is taken on
- * success. */
-int shmem_note_file(struct dump *dump, uint64_t ino, int *fd, struct error *err);
+/* The file's pages are saved as those of the segment with that number. The descriptor is taken
+ * on success. */
+int shmem_note(struct dump *dump, uint64_t number, int *fd, struct error *err);
 
 /* All segments noted. */
 int shmem_write(struct dump *dump, struct error *err);
