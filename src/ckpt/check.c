@@ -180,10 +180,6 @@ static int check_status(const struct check *check, pid_t host_pid, const struct 
 		return err_set(err, -EOPNOTSUPP, "task %d: it is a kernel thread", host_pid);
 	if (!status->has_mm)
 		return 0; /* a zombie */
-	if (status->threads > 1)
-		return err_set(err, -EOPNOTSUPP,
-			       "task %d: it has %u threads: this version can't save more than one",
-			       host_pid, status->threads);
 	if (status->seccomp == SECCOMP_MODE_STRICT) {
 		r = err_set(err, -EOPNOTSUPP, "task %d: it is in seccomp's strict mode", host_pid);
 		err_hint(err, "it can't be asked for its signal handlers without risking its life");

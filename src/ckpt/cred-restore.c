@@ -34,8 +34,8 @@ static uint64_t words(size_t n, const uint32_t *word)
 	return (n > 0 ? word[0] : 0) | (n > 1 ? (uint64_t)word[1] << 32 : 0);
 }
 
-static void tape_capset(struct restore *r, struct rtask *t, uint64_t effective, uint64_t permitted,
-			uint64_t inheritable, const char *label)
+static void tape_capset(struct restore *r, struct rthread *th, uint64_t effective,
+			uint64_t permitted, uint64_t inheritable, const char *label)
 {
 	struct cap_sets sets = { .head.version = _LINUX_CAPABILITY_VERSION_3 };
 	uint64_t at;
@@ -46,7 +46,7 @@ static void tape_capset(struct restore *r, struct rtask *t, uint64_t effective, 
 		sets.data[i].inheritable = (uint32_t)(inheritable >> (32 * i));
 	}
 	at = area_add(&r->area, &sets, sizeof(sets));
-	tape_call(t->become, SYS_capset,
+	tape_call(th->tape, SYS_capset,
 		  TAPE_ARGS(tape_at(at), tape_at(at + offsetof(struct cap_sets, data))), "%s",
 		  label);
 }
@@ -68,7 +68,7 @@ bool cred_own_cap(unsigned int cap)
 	return own_permitted(&own, NULL) >= 0 && own >> cap & 1;
 }
 
-static void tape_bounding(struct rtask *t, uint64_t bounding)
+static void tape_bounding(struct rthread *th, uint64_t bounding)
 {
 	for (unsigned int cap = 0; cap < 64; cap++) {
 		int have = prctl(PR_CAPBSET_READ, cap, 0, 0, 0);
@@ -76,18 +76,18 @@ static void tape_bounding(struct rtask *t, uint64_t bounding)
 		if (have < 0)
 			break; /* beyond the last one */
 		if (have && !(bounding >> cap & 1))
-			tape_call(t->become, SYS_prctl,
+			tape_call(th->tape, SYS_prctl,
 				  TAPE_ARGS(tape_imm(PR_CAPBSET_DROP), tape_imm(cap)),
 				  "dropping capability %u from the bounding set", cap);
 		else if (!have && bounding >> cap & 1)
-			log_debug("task %u: capability %u is not in our own bounding set", t->pid,
+			log_debug("task %u: capability %u is not in our own bounding set", th->tid,
 				  cap);
 	}
 }
 
-static void tape_users(struct restore *r, struct rtask *t, const CredsEntry *c)
+static void tape_users(struct restore *r, struct rthread *th, const CredsEntry *c)
 {
-	struct tape *tape = t->become;
+	struct tape *tape = th->tape;
 
 	tape_call(
 		tape, SYS_setgroups,
@@ -108,15 +108,15 @@ static void tape_users(struct restore *r, struct rtask *t, const CredsEntry *c)
 			  c->fsuid);
 }
 
-static void tape_securebits(struct rtask *t, uint32_t bits)
+static void tape_securebits(struct rthread *th, uint32_t bits)
 {
-	tape_call(t->become, SYS_prctl, TAPE_ARGS(tape_imm(PR_SET_SECUREBITS), tape_imm(bits)),
+	tape_call(th->tape, SYS_prctl, TAPE_ARGS(tape_imm(PR_SET_SECUREBITS), tape_imm(bits)),
 		  "securebits %#x", bits);
 }
 
-int cred_tape(struct restore *r, struct rtask *t, struct error *err)
+int cred_tape(struct restore *r, struct rtask *t, struct rthread *th, struct error *err)
 {
-	const CredsEntry *c = t->core->thread_core->creds;
+	const CredsEntry *c = th->core->thread_core->creds;
 	uint64_t ambient, permitted, effective, inheritable, own = 0;
 	int ret;
 
@@ -127,7 +127,7 @@ int cred_tape(struct restore *r, struct rtask *t, struct error *err)
 			return ret;
 	}
 	if (c->n_groups > GROUPS_MAX)
-		return err_set(err, -EBADMSG, "core-%u.img: %zu groups", t->pid, c->n_groups);
+		return err_set(err, -EBADMSG, "core-%u.img: %zu groups", th->tid, c->n_groups);
 	ret = own_permitted(&own, err);
 	if (ret < 0)
 		return ret;
@@ -139,20 +139,20 @@ int cred_tape(struct restore *r, struct rtask *t, struct error *err)
 		return err_set(err, -EPERM, "task %u (%s) has capability %d, which we lack", t->pid,
 			       rtask_comm(t), __builtin_ctzll(permitted & ~own));
 
-	tape_bounding(t, words(c->n_cap_bnd, c->cap_bnd));
-	tape_securebits(t, SECBIT_NO_SETUID_FIXUP);
-	tape_users(r, t, c);
-	tape_capset(r, t, own, own, inheritable, "inheritable capabilities");
+	tape_bounding(th, words(c->n_cap_bnd, c->cap_bnd));
+	tape_securebits(th, SECBIT_NO_SETUID_FIXUP);
+	tape_users(r, th, c);
+	tape_capset(r, th, own, own, inheritable, "inheritable capabilities");
 	for (unsigned int cap = 0; cap < 64; cap++)
 		if (ambient >> cap & 1)
-			tape_call(t->become, SYS_prctl,
+			tape_call(th->tape, SYS_prctl,
 				  TAPE_ARGS(tape_imm(PR_CAP_AMBIENT),
 					    tape_imm(PR_CAP_AMBIENT_RAISE), tape_imm(cap)),
 				  "ambient capability %u", cap);
-	tape_securebits(t, c->secbits);
-	tape_capset(r, t, effective, permitted, inheritable, "capabilities");
+	tape_securebits(th, c->secbits);
+	tape_capset(r, th, effective, permitted, inheritable, "capabilities");
 	if (c->has_no_new_privs && c->no_new_privs)
-		tape_call(t->become, SYS_prctl,
+		tape_call(th->tape, SYS_prctl,
 			  TAPE_ARGS(tape_imm(PR_SET_NO_NEW_PRIVS), tape_imm(1)),
 			  "no new privileges");
 	if (c->lsm_profile && *c->lsm_profile)

@@ -1,24 +1,34 @@
 /*
  * guide-restore: tasks that M leads out of the area by ptrace.
  *
- * Two kinds of tasks can't go alone: one with seccomp filters, which may
- * forbid what the last steps need, and one that must be found stopped at the
- * very place where it was dumped. M seizes them before their filters are
- * installed (seccomp is suspended for a tracer that asks) and, after the
- * release, watches their system calls up to the last one of the return stub.
- * There it sets the final registers and lets go.
+ * Three kinds of tasks can't go alone: one with seccomp filters, which may
+ * forbid what the last steps need; one that must be found stopped at the very
+ * place where it was dumped; and one with threads: the area is theirs together,
+ * and who unmaps it has to know that no other is in it any more. M seizes them
+ * before their filters are installed (seccomp is suspended for a tracer that
+ * asks). When all is built,
+ *	1. M stops all their threads;
+ *	2. those behind the first get their registers and masks, and stay stopped;
+ *	3. M releases the tree, and watches the system calls of each first thread up
+ *	   to the last one of the return stub: the area is unmapped;
+ *	4. there it sets the final registers, and lets all go.
+ * If M dies before, they die with it.
  */
+#include <elf.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "base/proc.h"
 #include "ckpt/regs-restore.h"
 #include "ckpt/restore-priv.h"
 
@@ -44,33 +54,57 @@ static int find_host_pid(const struct restore *r, struct rtask *t, struct error 
 	return 0;
 }
 
+static int seize(struct rtask *t, pid_t host_tid, struct error *err)
+{
+	unsigned long options = PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD;
+
+	if (seccomp_wanted(t))
+		options |= PTRACE_O_SUSPEND_SECCOMP;
+	if (ptrace(PTRACE_SEIZE, host_tid, NULL, options) < 0)
+		return err_sys(err, "task %u (%s): seize it, to lead it out", t->pid,
+			       rtask_comm(t));
+	t->host_tids[t->n_host_tids++] = host_tid;
+	return 0;
+}
+
+static int seize_task(const struct restore *r, struct rtask *t, struct error *err)
+{
+	cleanup_free pid_t *tids = NULL;
+	size_t n = 0;
+	int ret = find_host_pid(r, t, err);
+
+	if (ret >= 0)
+		ret = proc_threads_of(t->host_pid, &tids, &n, err);
+	if (ret < 0)
+		return ret;
+	if (n != t->n_threads)
+		return err_set(err, -ESRCH, "task %u (%s) has %zu threads instead of %zu", t->pid,
+			       rtask_comm(t), n, t->n_threads);
+	t->host_tids = calloc(n, sizeof(*t->host_tids));
+	if (!t->host_tids)
+		return err_oom(err);
+	for (size_t i = 0; i < n && ret >= 0; i++)
+		ret = seize(t, tids[i], err);
+	return ret;
+}
+
 int guide_seize(struct restore *r, struct error *err)
 {
 	for (size_t i = 0; i < r->n_tasks; i++) {
-		struct rtask *t = r->tasks[i];
-		unsigned long options = PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD;
-		int ret;
+		int ret = r->tasks[i]->guided ? seize_task(r, r->tasks[i], err) : 0;
 
-		if (!t->guided)
-			continue;
-		ret = find_host_pid(r, t, err);
 		if (ret < 0)
 			return ret;
-		if (seccomp_wanted(t))
-			options |= PTRACE_O_SUSPEND_SECCOMP;
-		if (ptrace(PTRACE_SEIZE, t->host_pid, NULL, options) < 0)
-			return err_sys(err, "task %u (%s): seize it, to suspend its filters",
-				       t->pid, rtask_comm(t));
 	}
 	return 0;
 }
 
-static int wait_stop(const struct rtask *t, int *ret_status, struct error *err)
+static int wait_stop(const struct rtask *t, pid_t host_tid, int *ret_status, struct error *err)
 {
 	pid_t pid;
 
 	do
-		pid = waitpid(t->host_pid, ret_status, __WALL);
+		pid = waitpid(host_tid, ret_status, __WALL);
 	while (pid < 0 && errno == EINTR);
 	if (pid < 0)
 		return err_sys(err, "task %u (%s): wait for its stop", t->pid, rtask_comm(t));
@@ -89,7 +123,7 @@ static bool is_event(int status)
 static int set_final(const struct rtask *t, const struct user_regs_struct *now, struct error *err)
 {
 	struct user_regs_struct regs = *now;
-	const struct frame_context *c = t->final;
+	const struct frame_context *c = t->threads[0].final;
 
 	regs.rax = c->ax;
 	regs.rdi = c->di;
@@ -123,7 +157,7 @@ static int lead_out(const struct rtask *t, struct error *err)
 		int ret = resume(t, PTRACE_SYSCALL, signal, err);
 
 		if (ret >= 0)
-			ret = wait_stop(t, &status, err);
+			ret = wait_stop(t, t->host_pid, &status, err);
 		if (ret < 0)
 			return ret;
 		signal = 0;
@@ -155,7 +189,7 @@ static int leave_stopped(const struct rtask *t, struct error *err)
 
 		ret = resume(t, PTRACE_CONT, signal, err);
 		if (ret >= 0)
-			ret = wait_stop(t, &status, err);
+			ret = wait_stop(t, t->host_pid, &status, err);
 		if (ret < 0)
 			return ret;
 		if (is_event(status) && WSTOPSIG(status) == SIGSTOP)
@@ -164,19 +198,78 @@ static int leave_stopped(const struct rtask *t, struct error *err)
 	}
 }
 
-int guide_release(struct restore *r, struct error *err)
+/* All threads, and all before any is waited for. */
+static int stop_task(const struct rtask *t, struct error *err)
+{
+	for (size_t i = 0; i < t->n_host_tids; i++)
+		if (ptrace(PTRACE_INTERRUPT, t->host_tids[i], NULL, NULL) < 0)
+			return err_sys(err, "task %u (%s): interrupt", t->pid, rtask_comm(t));
+	for (size_t i = 0; i < t->n_host_tids; i++) {
+		int status = 0;
+		int ret = wait_stop(t, t->host_tids[i], &status, err);
+
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+/* Threads are listed in the order in which they were made; its stack proves which one it is. */
+static bool is_at_home(const struct restore *r, const struct rthread *th, uint64_t sp)
+{
+	uint64_t low = restore_addr(r, th->tape->stack_at);
+
+	return sp > low && sp <= low + th->tape->stack_size;
+}
+
+static int set_state(const struct restore *r, const struct rtask *t, const struct rthread *th,
+		     pid_t host_tid, struct error *err)
+{
+	struct thread_state *s = th->state;
+	struct iovec xstate = { s->xstate, s->xstate_size };
+	struct user_regs_struct now;
+
+	if (ptrace(PTRACE_GETREGS, host_tid, NULL, &now) < 0)
+		return err_sys(err, "task %u (%s): thread %u: read registers", t->pid,
+			       rtask_comm(t), th->tid);
+	if (!is_at_home(r, th, now.rsp))
+		return err_set(err, -EPROTO, "task %u (%s): thread %u is another one", t->pid,
+			       rtask_comm(t), th->tid);
+	if (ptrace(PTRACE_SETREGSET, host_tid, (void *)NT_X86_XSTATE, &xstate) < 0 ||
+	    ptrace(PTRACE_SETREGS, host_tid, NULL, &s->regs) < 0 ||
+	    ptrace(PTRACE_SETSIGMASK, host_tid, sizeof(s->mask), &s->mask) < 0)
+		return err_sys(err, "task %u (%s): thread %u: set registers", t->pid, rtask_comm(t),
+			       th->tid);
+	return 0;
+}
+
+static int set_threads(const struct restore *r, const struct rtask *t, struct error *err)
 {
 	int ret = 0;
 
+	for (size_t i = 1; i < t->n_host_tids && ret >= 0; i++)
+		ret = set_state(r, t, &t->threads[i], t->host_tids[i], err);
+	return ret;
+}
+
+static void let_go(const struct rtask *t)
+{
+	for (size_t i = 0; i < t->n_host_tids; i++)
+		if (ptrace(PTRACE_DETACH, t->host_tids[i], NULL, NULL) < 0 && errno != ESRCH)
+			log_warn("task %u (%s): can't let go of it", t->pid, rtask_comm(t));
+}
+
+int guide_release(struct restore *r, struct error *err)
+{
 	for (size_t i = 0; i < r->n_tasks; i++) {
 		struct rtask *t = r->tasks[i];
-		int status = 0;
+		int ret;
 
 		if (!t->guided)
 			continue;
-		if (ptrace(PTRACE_INTERRUPT, t->host_pid, NULL, NULL) < 0)
-			return err_sys(err, "task %u (%s): interrupt", t->pid, rtask_comm(t));
-		ret = wait_stop(t, &status, err);
+		ret = stop_task(t, err);
+		if (ret >= 0)
+			ret = set_threads(r, t, err);
 		if (ret < 0)
 			return ret;
 	}
@@ -185,6 +278,7 @@ int guide_release(struct restore *r, struct error *err)
 	for (size_t i = 0; i < r->n_tasks; i++) {
 		const struct rtask *t = r->tasks[i];
 		struct error own = ERROR_INIT;
+		int ret;
 
 		if (!t->guided)
 			continue;
@@ -193,8 +287,20 @@ int guide_release(struct restore *r, struct error *err)
 			ret = leave_stopped(t, &own);
 		if (ret < 0)
 			log_warn("%s", own.text);
-		if (ptrace(PTRACE_DETACH, t->host_pid, NULL, NULL) < 0 && errno != ESRCH)
-			log_warn("task %u (%s): can't let go of it", t->pid, rtask_comm(t));
+		let_go(t);
 	}
 	return 0;
+}
+
+/* The root last: when it is init, its end waits for all others. */
+void guide_undo(struct restore *r)
+{
+	for (size_t i = r->n_tasks; i--;) {
+		const struct rtask *t = r->tasks[i];
+
+		if (t->n_host_tids)
+			(void)kill(t->host_pid, SIGKILL);
+		for (size_t j = t->n_host_tids; j--;)
+			(void)waitpid(t->host_tids[j], NULL, __WALL);
+	}
 }

@@ -233,6 +233,7 @@ static void undo(struct restore *r)
 	(void)prctl(PR_GET_CHILD_SUBREAPER, &subreaper, 0, 0, 0);
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	(void)syscall(SYS_pidfd_send_signal, r->root_pidfd, SIGKILL, NULL, 0);
+	guide_undo(r);
 	(void)poll(&dead, 1, (int)(UNDO_NS / NS_PER_MS));
 	if (!r->opts->sibling)
 		(void)waitpid(r->host_pid, NULL, __WALL);

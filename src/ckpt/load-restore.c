@@ -97,21 +97,60 @@ static int load_kind(struct rtask *t, struct error *err)
 	return 0;
 }
 
-/* What of one task this engine can't rebuild yet. */
-static int check_task(const struct rtask *t, struct error *err)
+/* What of one thread this engine can't rebuild yet. */
+static int check_thread(const struct rtask *t, const struct rthread *th, struct error *err)
 {
-	const ThreadInfoX86 *info = t->core->thread_info;
+	const ThreadInfoX86 *info = th->core->thread_info;
 
-	if (!info || !info->gpregs || !info->fpregs || !t->core->thread_core)
+	if (th->core->mtype != CORE_ENTRY__MARCH__X86_64)
+		return err_set(err, -EOPNOTSUPP, "core-%u.img: not made on x86-64", th->tid);
+	if (!info || !info->gpregs || !info->fpregs || !th->core->thread_core)
 		return err_set(err, -EBADMSG, "core-%u.img: no registers or no thread record",
-			       t->pid);
+			       th->tid);
 	if (info->gpregs->has_mode && info->gpregs->mode == USER_X86_REGS_MODE__COMPAT)
-		return err_set(err, -EOPNOTSUPP, "task %u (%s) is a 32-bit program", t->pid,
-			       rtask_comm(t));
+		return err_set(err, -EOPNOTSUPP, "task %u (%s): thread %u is in 32-bit code",
+			       t->pid, rtask_comm(t), th->tid);
 	for (size_t i = 0; i < info->n_tls; i++)
 		if (!info->tls[i]->seg_not_present)
-			return err_set(err, -EOPNOTSUPP, "task %u (%s) has GDT segments of its own",
-				       t->pid, rtask_comm(t));
+			return err_set(err, -EOPNOTSUPP,
+				       "task %u (%s): thread %u has GDT segments of its own",
+				       t->pid, rtask_comm(t), th->tid);
+	return 0;
+}
+
+/* The task itself first; the images have threads in any order. */
+static int load_threads(struct restore *r, struct rtask *t, const PstreeEntry *entry,
+			struct error *err)
+{
+	size_t n = entry->n_threads ? entry->n_threads : 1;
+
+	t->threads = arena_new_array(&r->arena, struct rthread, n);
+	if (!t->threads)
+		return err_oom(err);
+	t->threads[0] = (struct rthread){ .tid = t->pid, .core = t->core };
+	t->n_threads = 1;
+	for (size_t i = 0; i < entry->n_threads; i++) {
+		struct rthread *th = &t->threads[t->n_threads];
+		int ret;
+
+		if (entry->threads[i] == t->pid)
+			continue;
+		if (entry->threads[i] == 0 || entry->threads[i] > PID_LIMIT || t->n_threads == n)
+			return err_set(err, -EBADMSG, "pstree.img: process %u has a thread %u",
+				       t->pid, entry->threads[i]);
+		th->tid = entry->threads[i];
+		ret = image_read_one(r->opts->images_dir, IMG_KIND_CORE, th->tid, &r->arena,
+				     &th->core, err);
+		if (ret < 0)
+			return ret;
+		t->n_threads++;
+	}
+	for (size_t i = 0; i < t->n_threads; i++) {
+		int ret = check_thread(t, &t->threads[i], err);
+
+		if (ret < 0)
+			return ret;
+	}
 	return 0;
 }
 
@@ -140,7 +179,8 @@ static int load_fds(struct restore *r, struct rtask *t, struct error *err)
 	return ret;
 }
 
-static int load_living(struct restore *r, struct rtask *t, struct error *err)
+static int load_living(struct restore *r, struct rtask *t, const PstreeEntry *entry,
+		       struct error *err)
 {
 	int dir = r->opts->images_dir;
 	int ret;
@@ -151,7 +191,7 @@ static int load_living(struct restore *r, struct rtask *t, struct error *err)
 		if (ret < 0)
 			return ret;
 	}
-	ret = check_task(t, err);
+	ret = load_threads(r, t, entry, err);
 	if (ret < 0)
 		return ret;
 	ret = image_read_one(dir, IMG_KIND_MM, t->pid, &r->arena, &t->mm, err);
@@ -188,9 +228,6 @@ static int load_task(struct restore *r, const PstreeEntry *entry, struct error *
 	ret = load_kind(t, err);
 	if (ret < 0)
 		return ret;
-	if (entry->n_threads > 1)
-		return err_set(err, -EOPNOTSUPP, "task %u (%s) has %zu threads", t->pid,
-			       rtask_comm(t), entry->n_threads);
 	if (entry->ppid) {
 		t->parent = restore_find_task(r, entry->ppid);
 		if (!t->parent || !rtask_lives(t->parent))
@@ -202,7 +239,7 @@ static int load_task(struct restore *r, const PstreeEntry *entry, struct error *
 	} else {
 		r->root = t;
 	}
-	return rtask_lives(t) ? load_living(r, t, err) : 0;
+	return rtask_lives(t) ? load_living(r, t, entry, err) : 0;
 }
 
 /* Tasks that share what this engine gives each its own of. */

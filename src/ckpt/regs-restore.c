@@ -153,12 +153,9 @@ static int fill_xstate(const struct rtask *t, const UserX86XsaveEntry *x, uint8_
 	return 0;
 }
 
-#define STATE_MAX 4096
-
-static int fill_fpu(const struct rtask *t, uint8_t state[STATE_MAX + 4], size_t *ret_size,
-		    struct error *err)
+static int fill_fx(const struct rthread *th, struct fx_area *ret_fx, struct error *err)
 {
-	const UserX86FpregsEntry *f = t->core->thread_info->fpregs;
+	const UserX86FpregsEntry *f = th->core->thread_info->fpregs;
 	struct fx_area fx = {
 		.cwd = (uint16_t)f->cwd,
 		.swd = (uint16_t)f->swd,
@@ -170,13 +167,29 @@ static int fill_fpu(const struct rtask *t, uint8_t state[STATE_MAX + 4], size_t 
 		.mxcsr = f->mxcsr & (f->mxcsr_mask ? f->mxcsr_mask : 0xffbf),
 		.mxcsr_mask = f->mxcsr_mask,
 	};
-	size_t size = FX_SIZE;
-	uint32_t magic2 = XSTATE_MAGIC2;
 
 	if (f->n_st_space > 32 || f->n_xmm_space > 64)
-		return err_set(err, -EBADMSG, "core-%u.img: FPU record of a wrong size", t->pid);
+		return err_set(err, -EBADMSG, "core-%u.img: FPU record of a wrong size", th->tid);
 	memcpy(fx.st, f->st_space, f->n_st_space * 4);
 	memcpy(fx.xmm, f->xmm_space, f->n_xmm_space * 4);
+	*ret_fx = fx;
+	return 0;
+}
+
+#define STATE_MAX 4096
+
+/* What a signal frame has of it. */
+static int fill_fpu(const struct rtask *t, uint8_t state[STATE_MAX + 4], size_t *ret_size,
+		    struct error *err)
+{
+	const UserX86FpregsEntry *f = t->core->thread_info->fpregs;
+	uint32_t magic2 = XSTATE_MAGIC2;
+	size_t size = FX_SIZE;
+	struct fx_area fx;
+	int fxret = fill_fx(&t->threads[0], &fx, err);
+
+	if (fxret < 0)
+		return fxret;
 	if (f->xsave) {
 		int ret = fill_xstate(t, f->xsave, state, STATE_MAX, &fx.features, &size, err);
 
@@ -211,6 +224,32 @@ static void restart_call(const UserX86RegsEntry *regs, struct frame_context *c)
 	default:
 		break;
 	}
+}
+
+/* Leaves fpstate alone. */
+static void general(const UserX86RegsEntry *regs, struct frame_context *c)
+{
+	c->r8 = regs->r8;
+	c->r9 = regs->r9;
+	c->r10 = regs->r10;
+	c->r11 = regs->r11;
+	c->r12 = regs->r12;
+	c->r13 = regs->r13;
+	c->r14 = regs->r14;
+	c->r15 = regs->r15;
+	c->di = regs->di;
+	c->si = regs->si;
+	c->bp = regs->bp;
+	c->bx = regs->bx;
+	c->dx = regs->dx;
+	c->ax = regs->ax;
+	c->cx = regs->cx;
+	c->sp = regs->sp;
+	c->ip = regs->ip;
+	c->flags = regs->flags;
+	c->cs = (uint16_t)regs->cs;
+	c->ss = (uint16_t)regs->ss;
+	restart_call(regs, c);
 }
 
 static size_t put(uint8_t *p, size_t at, const void *code, size_t len)
@@ -281,14 +320,6 @@ int regs_tape_frame(struct restore *r, struct rtask *t, uint64_t *ret_frame, str
 		.stack_flags = sas ? (int32_t)sas->ss_flags : SS_DISABLE,
 		.stack_size = sas ? sas->ss_size : 0,
 		.mask = ~UINT64_C(0),
-		.context = {
-			.r8 = regs->r8, .r9 = regs->r9, .r10 = regs->r10, .r11 = regs->r11,
-			.r12 = regs->r12, .r13 = regs->r13, .r14 = regs->r14, .r15 = regs->r15,
-			.di = regs->di, .si = regs->si, .bp = regs->bp, .bx = regs->bx,
-			.dx = regs->dx, .ax = regs->ax, .cx = regs->cx, .sp = regs->sp,
-			.ip = regs->ip, .flags = regs->flags, .cs = (uint16_t)regs->cs,
-			.ss = (uint16_t)regs->ss,
-		},
 	};
 
 	ret = fill_fpu(t, state, &state_size, err);
@@ -300,13 +331,12 @@ int regs_tape_frame(struct restore *r, struct rtask *t, uint64_t *ret_frame, str
 	if (area_data(&r->area, state_at))
 		memcpy(area_data(&r->area, state_at), state, state_size);
 	frame.context.fpstate = restore_addr(r, state_at);
-
-	restart_call(regs, &frame.context);
-	stub_size = build_stub(&frame.context, signal_mask(t), stub);
+	general(regs, &frame.context);
+	stub_size = build_stub(&frame.context, signal_mask(&t->threads[0]), stub);
 	if (stub_size > vdso_room(r))
 		return err_set(err, -EOPNOTSUPP, "the kernel's vDSO has no room for a return stub");
-	t->final = arena_memdup(&r->arena, &frame.context, sizeof(frame.context));
-	if (!t->final)
+	t->threads[0].final = arena_memdup(&r->arena, &frame.context, sizeof(frame.context));
+	if (!t->threads[0].final)
 		return err_oom(err);
 	t->stub = vdso_tape_code(r, t, stub, stub_size);
 	t->stub_size = stub_size;
@@ -321,6 +351,79 @@ int regs_tape_frame(struct restore *r, struct rtask *t, uint64_t *ret_frame, str
 	tape_call(t->become, SYS_arch_prctl,
 		  TAPE_ARGS(tape_imm(ARCH_SET_GS), tape_imm(regs->gs_base)), "base of segment GS");
 	return 0;
+}
+
+/* Ptrace wants all of the state that the processor has enabled. */
+static size_t ptrace_xstate_size(void)
+{
+	unsigned int size = 0, a = 0, c = 0, d = 0;
+
+	return __get_cpuid_count(0xd, 0, &a, &size, &c, &d) ? size : 0;
+}
+
+static int plan_xstate(struct restore *r, const struct rtask *t, struct rthread *th,
+		       struct thread_state *s, struct error *err)
+{
+	const UserX86FpregsEntry *f = th->core->thread_info->fpregs;
+	uint64_t features = 3; /* without a record of more: x87 and SSE */
+	size_t used = 0;
+	struct fx_area fx;
+	int ret = fill_fx(th, &fx, err);
+
+	if (ret < 0)
+		return ret;
+	s->xstate_size = ptrace_xstate_size();
+	if (s->xstate_size < FX_SIZE + XSAVE_HEADER)
+		return err_set(err, -EOPNOTSUPP, "this processor has no XSAVE");
+	s->xstate = arena_new_array(&r->arena, uint8_t, s->xstate_size);
+	if (!s->xstate)
+		return err_oom(err);
+	memcpy(s->xstate, &fx, sizeof(fx));
+	if (!f->xsave) {
+		memcpy((uint8_t *)s->xstate + FX_SIZE, &features, sizeof(features));
+		return 0;
+	}
+	return fill_xstate(t, f->xsave, s->xstate, s->xstate_size, &features, &used, err);
+}
+
+int regs_plan_thread(struct restore *r, const struct rtask *t, struct rthread *th,
+		     struct error *err)
+{
+	const UserX86RegsEntry *regs = th->core->thread_info->gpregs;
+	struct thread_state *s = arena_new(&r->arena, struct thread_state);
+	struct frame_context c = { 0 };
+
+	if (!s)
+		return err_oom(err);
+	general(regs, &c);
+	s->mask = signal_mask(th);
+	s->regs = (struct user_regs_struct){
+		.r15 = c.r15,
+		.r14 = c.r14,
+		.r13 = c.r13,
+		.r12 = c.r12,
+		.rbp = c.bp,
+		.rbx = c.bx,
+		.r11 = c.r11,
+		.r10 = c.r10,
+		.r9 = c.r9,
+		.r8 = c.r8,
+		.rax = c.ax,
+		.rcx = c.cx,
+		.rdx = c.dx,
+		.rsi = c.si,
+		.rdi = c.di,
+		.orig_rax = ~0ull, /* no call to restart */
+		.rip = c.ip,
+		.cs = c.cs,
+		.eflags = c.flags,
+		.rsp = c.sp,
+		.ss = c.ss,
+		.fs_base = regs->fs_base,
+		.gs_base = regs->gs_base,
+	};
+	th->state = s;
+	return plan_xstate(r, t, th, s, err);
 }
 
 void regs_tape_leave(struct restore *r UNUSED, struct rtask *t, uint64_t frame)

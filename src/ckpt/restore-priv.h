@@ -69,6 +69,18 @@ enum {
 	RTASK_STATE_ZOMBIE = 6
 };
 
+/*
+ * A thread. The first of a living task is the task itself: its tape is `become`.
+ * The others are made by that tape (thread-restore.c) and led out by M.
+ */
+struct rthread {
+	uint32_t tid;
+	CoreEntry *core;
+	struct tape *tape;
+	struct frame_context *final; /* registers it ends with */
+	struct thread_state *state;  /* regs-restore.h: what M sets; NULL for the first */
+};
+
 struct rtask {
 	enum rtask_kind kind;
 	uint32_t pid;
@@ -87,6 +99,8 @@ struct rtask {
 	FsEntry *fs;
 	FdinfoEntry **fds;
 	size_t n_fds;
+	struct rthread *threads; /* none: zombies and helpers */
+	size_t n_threads;
 
 	struct tape *build;
 	struct tape *become;
@@ -97,9 +111,11 @@ struct rtask {
 	const VmaEntry *vdso; /* borrowed from mm; set by vdso_check() */
 	uint64_t stub;	      /* its return stub, in the vDSO's padding */
 	size_t stub_size;
-	struct frame_context *final; /* its registers, once out of the stub */
-	uint64_t host_pid_at;	     /* area: text of its host pid; 0: host_pid is pid */
-	bool guided; /* M leads it out with ptrace: it has filters, or is to be stopped */
+	uint64_t host_pid_at; /* area: text of its host pid; 0: host_pid is pid */
+	uint64_t ready;	      /* word: its further threads are complete */
+	bool guided; /* M leads it out with ptrace: it has threads, filters, or is to be stopped */
+	pid_t *host_tids; /* those M has seized; [0] is host_pid */
+	size_t n_host_tids;
 };
 
 /* A mapping of M's vDSO: [vvar], [vvar_vclock], [vdso]. */
@@ -130,6 +146,7 @@ struct restore_words {
 	uint64_t built;	   /* tasks: complete */
 	uint64_t released; /* M: the one store */
 	uint64_t left;	   /* tasks: M may end without their noticing */
+	uint64_t never;	   /* nobody: where threads wait for M to move them */
 };
 
 struct restore {
@@ -246,11 +263,16 @@ int mapped_tape(struct restore *r, struct rtask *t, struct error *err);
 void regs_tape_leave(struct restore *r, struct rtask *t, uint64_t frame);
 /* The signal frame to leave by; also plants the return stub. */
 int regs_tape_frame(struct restore *r, struct rtask *t, uint64_t *ret_frame, struct error *err);
+/* Further threads need no frame: M sets their registers. */
+int regs_plan_thread(struct restore *r, const struct rtask *t, struct rthread *th,
+		     struct error *err);
 
 /* signal-restore.c */
 int signal_tape(struct restore *r, struct rtask *t, struct error *err);
-int signal_tape_pending(struct restore *r, struct rtask *t, struct error *err);
-uint64_t signal_mask(const struct rtask *t);
+void signal_tape_stack(struct restore *r, struct rthread *th);
+/* What waits for the thread; with the first, what waits for the task. */
+int signal_tape_pending(struct restore *r, struct rtask *t, struct rthread *th, struct error *err);
+uint64_t signal_mask(const struct rthread *th);
 
 /* timer-restore.c */
 int timer_tape(struct restore *r, struct rtask *t, struct error *err);
@@ -258,14 +280,20 @@ int timer_tape(struct restore *r, struct rtask *t, struct error *err);
 void timer_tape_arm(struct restore *r, struct rtask *t);
 
 /* cred-restore.c, seccomp-restore.c */
-int cred_tape(struct restore *r, struct rtask *t, struct error *err);
-bool cred_own_cap(unsigned int cap); /* is it in our permitted set? */
-bool seccomp_wanted(const struct rtask *t);
-int seccomp_tape(struct restore *r, struct rtask *t, struct error *err);
+int cred_tape(struct restore *r, struct rtask *t, struct rthread *th, struct error *err);
+bool cred_own_cap(unsigned int cap);	    /* is it in our permitted set? */
+bool seccomp_wanted(const struct rtask *t); /* by one of its threads */
+int seccomp_tape(struct restore *r, struct rtask *t, struct rthread *th, struct error *err);
 
 /* task-restore.c: what is left of a task, early (still privileged, M's /proc) and late. */
 void task_tape_early(struct restore *r, struct rtask *t);
 int task_tape(struct restore *r, struct rtask *t, struct error *err);
+
+/* thread-restore.c: what each thread has of its own; those behind the first are made. */
+void thread_tape_own(struct restore *r, struct rthread *th);
+int threads_tape(struct restore *r, struct rtask *t, struct error *err);
+/* The first thread waits until the others are complete. */
+void threads_tape_wait(struct rtask *t);
 
 /* timens-restore.c: the clocks of the tree go on where they stopped. Between begin and end M's
  * next children are born into the new time namespace. */
@@ -284,6 +312,8 @@ void cgroup_undo(struct restore *r);
 /* guide-restore.c: tasks that M leads out by ptrace */
 int guide_seize(struct restore *r, struct error *err);
 int guide_release(struct restore *r, struct error *err);
+/* After the tree was killed: what M held by ptrace is let go, so that it can be reaped. */
+void guide_undo(struct restore *r);
 
 /* launch-restore.c: R is made, the tree built and released; or all is undone. */
 /* Told before anything is made, with all names at hand. Also what makes sure that no child of the

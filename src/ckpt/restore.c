@@ -47,6 +47,7 @@ static void add_words(struct restore *r)
 	w->built = area_add_word(&r->area);
 	w->released = area_add_word(&r->area);
 	w->left = area_add_word(&r->area);
+	w->never = area_add_word(&r->area);
 }
 
 static int add_tapes(struct restore *r, struct error *err)
@@ -57,10 +58,12 @@ static int add_tapes(struct restore *r, struct error *err)
 		t->build = area_add_tape(&r->area, t->pid, "build");
 		if (rtask_lives(t))
 			t->become = area_add_tape(&r->area, t->pid, "become");
-		t->guided = rtask_lives(t) &&
-			    (seccomp_wanted(t) || t->kind == RTASK_STOPPED || r->opts->stopped);
+		t->guided = rtask_lives(t) && (t->n_threads > 1 || seccomp_wanted(t) ||
+					       t->kind == RTASK_STOPPED || r->opts->stopped);
 		if (!t->build || (rtask_lives(t) && !t->become))
 			return err_oom(err);
+		if (rtask_lives(t))
+			t->threads[0].tape = t->become;
 	}
 	return 0;
 }
@@ -121,6 +124,8 @@ static int tape_become_task(struct restore *r, struct rtask *t, struct error *er
 	if (ret >= 0)
 		ret = mapped_tape(r, t, err);
 	if (ret >= 0)
+		ret = threads_tape(r, t, err);
+	if (ret >= 0)
 		ret = task_tape(r, t, err);
 	if (ret >= 0)
 		ret = signal_tape(r, t, err);
@@ -144,11 +149,12 @@ static int tape_become_task(struct restore *r, struct rtask *t, struct error *er
 		tape_post(t->become, r->words.armed, "ready to be seized");
 		tape_barrier(t->become, r->words.seized, 1, "waiting to be seized");
 	}
-	ret = seccomp_tape(r, t, err);
+	ret = seccomp_tape(r, t, &t->threads[0], err);
 	if (ret >= 0)
-		ret = cred_tape(r, t, err);
+		ret = cred_tape(r, t, &t->threads[0], err);
 	if (ret < 0)
 		return ret;
+	threads_tape_wait(t); /* their credentials would change what follows */
 	tape_call(t->become, SYS_prctl,
 		  TAPE_ARGS(tape_imm(PR_SET_DUMPABLE),
 			    tape_imm(t->mm->has_dumpable && t->mm->dumpable == 1)),
@@ -156,7 +162,7 @@ static int tape_become_task(struct restore *r, struct rtask *t, struct error *er
 	/* Other credentials took it away. */
 	tape_call(t->become, SYS_prctl, TAPE_ARGS(tape_imm(PR_SET_PDEATHSIG), tape_imm(SIGKILL)),
 		  "not to outlive its parent while it waits");
-	ret = signal_tape_pending(r, t, err);
+	ret = signal_tape_pending(r, t, &t->threads[0], err);
 	if (ret < 0)
 		return ret;
 	tape_post(t->become, r->words.built, "complete");
@@ -280,6 +286,8 @@ static void restore_done(struct restore *r)
 	area_done(&r->area);
 	strv_done(&r->made_groups);
 	free(r->own_children);
+	for (size_t i = 0; i < r->n_tasks; i++)
+		free(r->tasks[i]->host_tids);
 	free(r->tasks);
 	arena_done(&r->arena);
 }

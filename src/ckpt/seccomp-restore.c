@@ -18,22 +18,25 @@
 #define CHAIN_MAX 1024
 #define FILTER_KEPT_FLAGS (SECCOMP_FILTER_FLAG_LOG | SECCOMP_FILTER_FLAG_SPEC_ALLOW)
 
-static uint32_t mode_of(const struct rtask *t)
+static uint32_t mode_of(const struct rthread *th)
 {
-	const ThreadCoreEntry *thread = t->core->thread_core;
+	const ThreadCoreEntry *thread = th->core->thread_core;
 
-	return thread->has_seccomp_mode		   ? thread->seccomp_mode
-	       : t->core->tc->has_old_seccomp_mode ? t->core->tc->old_seccomp_mode
-						   : SECCOMP_MODE_DISABLED;
+	return thread->has_seccomp_mode				    ? thread->seccomp_mode
+	       : th->core->tc && th->core->tc->has_old_seccomp_mode ? th->core->tc->old_seccomp_mode
+								    : SECCOMP_MODE_DISABLED;
 }
 
 bool seccomp_wanted(const struct rtask *t)
 {
-	return mode_of(t) != SECCOMP_MODE_DISABLED;
+	for (size_t i = 0; i < t->n_threads; i++)
+		if (mode_of(&t->threads[i]) != SECCOMP_MODE_DISABLED)
+			return true;
+	return false;
 }
 
-static int tape_filter(struct restore *r, struct rtask *t, const SeccompFilter *f, uint32_t index,
-		       struct error *err)
+static int tape_filter(struct restore *r, struct rtask *t, struct rthread *th,
+		       const SeccompFilter *f, uint32_t index, struct error *err)
 {
 	struct sock_fprog program;
 	uint64_t code;
@@ -50,29 +53,30 @@ static int tape_filter(struct restore *r, struct rtask *t, const SeccompFilter *
 	memset(&program, 0, sizeof(program));
 	program.len = (unsigned short)(f->filter.len / sizeof(struct sock_filter));
 	program.filter = (struct sock_filter *)(uintptr_t)restore_addr(r, code);
-	tape_call(t->become, SYS_seccomp,
+	tape_call(th->tape, SYS_seccomp,
 		  TAPE_ARGS(tape_imm(SECCOMP_SET_MODE_FILTER), tape_imm(flags & FILTER_KEPT_FLAGS),
 			    tape_at(area_add(&r->area, &program, sizeof(program)))),
 		  "seccomp filter %u", index);
 	return 0;
 }
 
-int seccomp_tape(struct restore *r, struct rtask *t, struct error *err)
+int seccomp_tape(struct restore *r, struct rtask *t, struct rthread *th, struct error *err)
 {
-	const ThreadCoreEntry *thread = t->core->thread_core;
+	const ThreadCoreEntry *thread = th->core->thread_core;
 	uint32_t index;
 	size_t n = 0;
 
-	if (mode_of(t) == SECCOMP_MODE_DISABLED)
+	if (mode_of(th) == SECCOMP_MODE_DISABLED)
 		return 0;
-	if (mode_of(t) == SECCOMP_MODE_STRICT) {
-		tape_call(t->become, SYS_prctl,
+	if (mode_of(th) == SECCOMP_MODE_STRICT) {
+		tape_call(th->tape, SYS_prctl,
 			  TAPE_ARGS(tape_imm(PR_SET_SECCOMP), tape_imm(SECCOMP_MODE_STRICT)),
 			  "strict seccomp");
 		return 0;
 	}
 	index = thread->has_seccomp_filter ? thread->seccomp_filter
-					   : t->core->tc->old_seccomp_filter;
+		: th->core->tc		   ? th->core->tc->old_seccomp_filter
+					   : 0;
 	/* The thread's is the one it installed first, each one's `prev` the next. */
 	for (;;) {
 		const SeccompFilter *f = NULL;
@@ -81,7 +85,7 @@ int seccomp_tape(struct restore *r, struct rtask *t, struct error *err)
 		if (!r->seccomp || index >= r->seccomp->n_seccomp_filters || n++ == CHAIN_MAX)
 			return err_set(err, -EBADMSG, "seccomp.img: no filter %u", index);
 		f = r->seccomp->seccomp_filters[index];
-		ret = tape_filter(r, t, f, index, err);
+		ret = tape_filter(r, t, th, f, index, err);
 		if (ret < 0 || !f->has_prev)
 			return ret;
 		index = f->prev;

@@ -23,11 +23,13 @@ struct k_sigaction {
 	uint64_t mask;
 };
 
-uint64_t signal_mask(const struct rtask *t)
+uint64_t signal_mask(const struct rthread *th)
 {
-	const ThreadCoreEntry *thread = t->core->thread_core;
+	const ThreadCoreEntry *thread = th->core->thread_core;
 
-	return thread->has_blk_sigset ? thread->blk_sigset : t->core->tc->blk_sigset;
+	return thread->has_blk_sigset ? thread->blk_sigset
+	       : th->core->tc	      ? th->core->tc->blk_sigset
+				      : 0;
 }
 
 static bool ends_early(const struct rtask *t)
@@ -64,7 +66,6 @@ static bool default_here(int signal)
 int signal_tape(struct restore *r, struct rtask *t, struct error *err)
 {
 	const TaskCoreEntry *tc = t->core->tc;
-	const ThreadSasEntry *sas = t->core->thread_core->sas;
 	int signal = 0;
 
 	if (tc->n_sigactions != SIGNALS - 2)
@@ -94,23 +95,28 @@ int signal_tape(struct restore *r, struct rtask *t, struct error *err)
 				    tape_imm(0), tape_imm(8)),
 			  "action of signal %d", signal);
 	}
-	if (sas && !(sas->ss_flags & SS_DISABLE)) {
-		stack_t stack = {
-			.ss_sp = (void *)(uintptr_t)sas->ss_sp,
-			.ss_flags = (int)(sas->ss_flags & ~(uint32_t)SS_ONSTACK),
-			.ss_size = sas->ss_size,
-		};
-
-		/* The frame sets it too, but tells no failure. */
-		tape_call(t->become, SYS_sigaltstack,
-			  TAPE_ARGS(tape_at(area_add(&r->area, &stack, sizeof(stack)))),
-			  "signal stack");
-	}
 	return 0;
 }
 
-static int tape_queue(struct restore *r, struct rtask *t, const SignalQueueEntry *queue,
-		      bool thread, struct error *err)
+void signal_tape_stack(struct restore *r, struct rthread *th)
+{
+	const ThreadSasEntry *sas = th->core->thread_core->sas;
+	stack_t stack;
+
+	if (!sas || sas->ss_flags & SS_DISABLE)
+		return;
+	stack = (stack_t){
+		.ss_sp = (void *)(uintptr_t)sas->ss_sp,
+		.ss_flags = (int)(sas->ss_flags & ~(uint32_t)SS_ONSTACK),
+		.ss_size = sas->ss_size,
+	};
+	/* The first thread's frame sets it too, but tells no failure. */
+	tape_call(th->tape, SYS_sigaltstack,
+		  TAPE_ARGS(tape_at(area_add(&r->area, &stack, sizeof(stack)))), "signal stack");
+}
+
+static int tape_queue(struct restore *r, struct rtask *t, struct rthread *th,
+		      const SignalQueueEntry *queue, bool thread, struct error *err)
 {
 	for (size_t i = 0; queue && i < queue->n_signals; i++) {
 		const ProtobufCBinaryData *data = &queue->signals[i]->siginfo;
@@ -118,20 +124,20 @@ static int tape_queue(struct restore *r, struct rtask *t, const SignalQueueEntry
 		int signo;
 
 		if (data->len != SIGINFO_SIZE)
-			return err_set(err, -EBADMSG, "core-%u.img: siginfo of %zu bytes", t->pid,
+			return err_set(err, -EBADMSG, "core-%u.img: siginfo of %zu bytes", th->tid,
 				       data->len);
 		memcpy(&signo, data->data, sizeof(signo));
 		if (signo < 1 || signo > SIGNALS)
-			return err_set(err, -EBADMSG, "core-%u.img: signal %d is waiting", t->pid,
+			return err_set(err, -EBADMSG, "core-%u.img: signal %d is waiting", th->tid,
 				       signo);
 		info = area_add(&r->area, data->data, data->len);
 		if (thread)
-			tape_call(t->become, SYS_rt_tgsigqueueinfo,
-				  TAPE_ARGS(tape_imm(t->pid), tape_imm(t->pid),
+			tape_call(th->tape, SYS_rt_tgsigqueueinfo,
+				  TAPE_ARGS(tape_imm(t->pid), tape_imm(th->tid),
 					    tape_imm((uint64_t)signo), tape_at(info)),
 				  "signal %d waiting for the thread", signo);
 		else
-			tape_call(t->become, SYS_rt_sigqueueinfo,
+			tape_call(th->tape, SYS_rt_sigqueueinfo,
 				  TAPE_ARGS(tape_imm(t->pid), tape_imm((uint64_t)signo),
 					    tape_at(info)),
 				  "signal %d waiting", signo);
@@ -139,9 +145,11 @@ static int tape_queue(struct restore *r, struct rtask *t, const SignalQueueEntry
 	return 0;
 }
 
-int signal_tape_pending(struct restore *r, struct rtask *t, struct error *err)
+int signal_tape_pending(struct restore *r, struct rtask *t, struct rthread *th, struct error *err)
 {
-	int ret = tape_queue(r, t, t->core->tc->signals_s, false, err);
+	int ret = 0;
 
-	return ret < 0 ? ret : tape_queue(r, t, t->core->thread_core->signals_p, true, err);
+	if (th == &t->threads[0])
+		ret = tape_queue(r, t, th, t->core->tc->signals_s, false, err);
+	return ret < 0 ? ret : tape_queue(r, t, th, th->core->thread_core->signals_p, true, err);
 }

@@ -119,53 +119,11 @@ static int tape_rlimits(struct restore *r, struct rtask *t, struct error *err)
 	return 0;
 }
 
-static void tape_scheduling(struct restore *r, struct rtask *t)
-{
-	const ThreadCoreEntry *thread = t->core->thread_core;
-	int32_t priority = (int32_t)thread->sched_prio;
-
-	if (thread->has_sched_nice && thread->sched_nice != getpriority(PRIO_PROCESS, 0))
-		tape_call(t->become, SYS_setpriority,
-			  TAPE_ARGS(tape_imm(PRIO_PROCESS), tape_imm(0),
-				    tape_imm((uint64_t)(int64_t)thread->sched_nice)),
-			  "nice value %d", thread->sched_nice);
-	if (thread->has_sched_policy && (int)thread->sched_policy != sched_getscheduler(0))
-		tape_call(t->become, SYS_sched_setscheduler,
-			  TAPE_ARGS(tape_imm(0), tape_imm(thread->sched_policy),
-				    tape_at(area_add(&r->area, &priority, sizeof(priority)))),
-			  "scheduling policy %u", thread->sched_policy);
-}
-
-static void tape_pointers(struct rtask *t)
-{
-	const ThreadCoreEntry *thread = t->core->thread_core;
-	const RseqEntry *rseq = thread->rseq_entry;
-
-	tape_call(t->become, SYS_set_tid_address,
-		  TAPE_ARGS(tape_imm(t->core->thread_info->clear_tid_addr)), "thread id address");
-	if (thread->futex_rla)
-		tape_call(t->become, SYS_set_robust_list,
-			  TAPE_ARGS(tape_imm(thread->futex_rla), tape_imm(thread->futex_rla_len)),
-			  "list of robust futexes");
-	if (rseq && rseq->rseq_abi_pointer)
-		tape_call(t->become, SYS_rseq,
-			  TAPE_ARGS(tape_imm(rseq->rseq_abi_pointer), tape_imm(rseq->rseq_abi_size),
-				    tape_imm(0), tape_imm(rseq->signature)),
-			  "restartable sequences");
-}
-
 int task_tape(struct restore *r, struct rtask *t, struct error *err)
 {
 	const TaskCoreEntry *tc = t->core->tc;
-	const char *comm = t->core->thread_core->comm ? t->core->thread_core->comm : tc->comm;
 
-	tape_call(t->become, SYS_prctl,
-		  TAPE_ARGS(tape_imm(PR_SET_NAME), tape_at(area_add_string(&r->area, comm))),
-		  "being called '%s'", comm);
-	tape_pointers(t);
-	tape_call(t->become, SYS_personality, TAPE_ARGS(tape_imm(tc->personality)),
-		  "personality %#x", tc->personality);
-	tape_scheduling(r, t);
+	thread_tape_own(r, &t->threads[0]);
 	if (tc->has_child_subreaper && tc->child_subreaper)
 		tape_call(t->become, SYS_prctl,
 			  TAPE_ARGS(tape_imm(PR_SET_CHILD_SUBREAPER), tape_imm(1)),
