@@ -23,9 +23,11 @@
 #include <sys/uio.h>
 #include <sys/user.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/proc.h"
@@ -36,6 +38,7 @@
 #define PTRACE_O_SUSPEND_SECCOMP (1 << 21)
 #endif
 
+#define UNDO_NS (10 * NS_PER_SEC)
 #define STOPS_MAX 10000 /* between the release and the stub's end there are about 20 */
 
 /* Ptrace wants the pid that M knows; the task has read its own from M's /proc. */
@@ -292,15 +295,30 @@ int guide_release(struct restore *r, struct error *err)
 	return 0;
 }
 
-/* The root last: when it is init, its end waits for all others. */
+static bool reap(pid_t *host_tid)
+{
+	if (*host_tid && waitpid(*host_tid, NULL, __WALL | WNOHANG) == 0)
+		return false;
+	*host_tid = 0;
+	return true;
+}
+
+/* In whatever order they end: the last of an init's threads waits for all others to be reaped. */
 void guide_undo(struct restore *r)
 {
-	for (size_t i = r->n_tasks; i--;) {
-		const struct rtask *t = r->tasks[i];
+	const struct timespec pause = { .tv_nsec = NS_PER_MS };
+	uint64_t deadline = clock_mono_ns() + UNDO_NS;
+	bool left = true;
 
-		if (t->n_host_tids)
-			(void)kill(t->host_pid, SIGKILL);
-		for (size_t j = t->n_host_tids; j--;)
-			(void)waitpid(t->host_tids[j], NULL, __WALL);
+	for (size_t i = 0; i < r->n_tasks; i++)
+		if (r->tasks[i]->n_host_tids)
+			(void)kill(r->tasks[i]->host_pid, SIGKILL);
+	while (left && clock_mono_ns() < deadline) {
+		left = false;
+		for (size_t i = 0; i < r->n_tasks; i++)
+			for (size_t j = 0; j < r->tasks[i]->n_host_tids; j++)
+				left = !reap(&r->tasks[i]->host_tids[j]) || left;
+		if (left)
+			(void)nanosleep(&pause, NULL);
 	}
 }

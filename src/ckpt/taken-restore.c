@@ -84,9 +84,10 @@ static bool worth_waiting(const struct holder *holder, uint64_t waited_ns)
 	return holder->stat.ppid != getpid() && waited_ns < REAP_NS;
 }
 
-static int tell_taken(const struct rtask *t, const struct holder *holder, struct error *err)
+static int tell_taken(const struct rtask *t, uint32_t id, const struct holder *holder,
+		      struct error *err)
 {
-	int r = err_set(err, -EEXIST, "process id %u of %s is taken", t->pid, rtask_comm(t));
+	int r = err_set(err, -EEXIST, "process id %u of %s is taken", id, rtask_comm(t));
 
 	if (!holder->lives)
 		err_hint(err, "process %d has ended, but its parent %d has not asked how",
@@ -102,38 +103,50 @@ static int tell_taken(const struct rtask *t, const struct holder *holder, struct
 }
 
 /* 0: whoever holds the number may be about to be gone. */
-static int look_at_holder(const struct rtask *t, uint64_t waited_ns, struct error *err)
+static int look_at_holder(const struct rtask *t, uint32_t id, uint64_t waited_ns, struct error *err)
 {
 	struct holder holder;
-	int r = find_holder(t->pid, &holder, err);
+	int r = find_holder(id, &holder, err);
 
 	if (r == 0)
-		return worth_waiting(&holder, waited_ns) ? 0 : tell_taken(t, &holder, err);
+		return worth_waiting(&holder, waited_ns) ? 0 : tell_taken(t, id, &holder, err);
 	if (r != -ESRCH)
 		return r;
-	if (is_thread(t->pid))
-		return err_set(err, -EEXIST, "process id %u of %s is taken by a thread", t->pid,
+	if (is_thread(id))
+		return err_set(err, -EEXIST, "process id %u of %s is taken by a thread", id,
 			       rtask_comm(t));
 	if (waited_ns < REAP_NS)
 		return 0;
 	return err_set(err, -EEXIST,
-		       "process id %u of %s is taken by a process that /proc does not show", t->pid,
+		       "process id %u of %s is taken by a process that /proc does not show", id,
 		       rtask_comm(t));
+}
+
+static int wait_free(const struct rtask *t, uint32_t id, uint64_t begin_ns, struct error *err)
+{
+	const struct timespec pause = { .tv_nsec = REAP_LOOK_NS };
+
+	while (!is_free(id)) {
+		int ret = look_at_holder(t, id, clock_mono_ns() - begin_ns, err);
+
+		if (ret < 0)
+			return ret;
+		(void)nanosleep(&pause, NULL);
+	}
+	return 0;
 }
 
 int taken_check(const struct restore *r, struct error *err)
 {
-	const struct timespec pause = { .tv_nsec = REAP_LOOK_NS };
 	uint64_t begin = clock_mono_ns();
 	int ret = 0;
 
-	for (size_t i = 0; !r->new_pid_ns && i < r->n_tasks; i++) {
-		while (!is_free(r->tasks[i]->pid)) {
-			ret = look_at_holder(r->tasks[i], clock_mono_ns() - begin, err);
-			if (ret < 0)
-				return ret;
-			(void)nanosleep(&pause, NULL);
-		}
+	for (size_t i = 0; !r->new_pid_ns && i < r->n_tasks && ret >= 0; i++) {
+		const struct rtask *t = r->tasks[i];
+
+		ret = wait_free(t, t->pid, begin, err);
+		for (size_t j = 1; j < t->n_threads && ret >= 0; j++)
+			ret = wait_free(t, t->threads[j].tid, begin, err);
 	}
-	return 0;
+	return ret;
 }

@@ -392,29 +392,70 @@ int freeze_leave_stopped(struct freeze *f, struct error *err)
 	return result < 0 ? result : r;
 }
 
-/* Its end as seen by its tracer; then its parent, if that is not us, is told. */
-static int reap(pid_t host_tid, uint64_t deadline_ns)
+/* Has it ended? That is seen by its tracer first; then its parent, if that is not us, is told. */
+static bool reap(struct frozen_thread *t)
+{
+	int status = 0;
+	pid_t pid;
+
+	if (t->gone)
+		return true;
+	do
+		pid = waitpid(t->host_tid, &status, __WALL | WNOHANG);
+	while (pid < 0 && errno == EINTR);
+	/* Dead, or (ECHILD) no longer ours. */
+	t->gone = pid < 0 || (pid == t->host_tid && !WIFSTOPPED(status));
+	return t->gone;
+}
+
+static size_t reap_task(struct frozen_task *task)
+{
+	size_t left = 0;
+
+	for (size_t j = task->n_threads; j-- > 0;)
+		left += !reap(&task->threads[j]);
+	return left;
+}
+
+#define CROWD 64 /* so many are not looked through at each SIGCHLD */
+
+/*
+ * In whatever order they end: a leader's end is not reported while a thread is
+ * left, and the thread of a namespace's init that is the last to end waits for all
+ * others to be reaped, be they its own siblings.
+ */
+static int reap_all(struct freeze *f, struct error *err)
 {
 	cleanup_child_wait struct child_wait wait;
+	uint64_t deadline = clock_mono_ns() + KILL_TIMEOUT_NS;
+	const struct timespec pause = { .tv_nsec = NS_PER_MS };
 
 	child_wait_begin(&wait);
 	for (;;) {
-		int status = 0;
-		pid_t pid = waitpid(host_tid, &status, __WALL | WNOHANG);
+		const struct frozen_task *late = NULL;
+		size_t left = 0;
 
-		if (pid < 0 && errno == EINTR)
-			continue;
-		if (pid < 0 || (pid == host_tid && !WIFSTOPPED(status)))
-			return 0; /* dead, or (ECHILD) no longer ours */
-		if (clock_mono_ns() >= deadline_ns)
-			return -ETIMEDOUT;
-		child_wait_sleep(&wait, NS_PER_MS);
+		for (size_t i = f->n_tasks; i-- > 0;) {
+			size_t n = reap_task(&f->tasks[i]);
+
+			if (n && !late)
+				late = &f->tasks[i];
+			left += n;
+		}
+		if (!late)
+			return 0;
+		if (clock_mono_ns() >= deadline)
+			return err_set(err, -ETIMEDOUT, "task %d does not die",
+				       (int)late->host_pid);
+		if (left > CROWD)
+			(void)nanosleep(&pause, NULL);
+		else
+			child_wait_sleep(&wait, NS_PER_MS);
 	}
 }
 
 int freeze_kill(struct freeze *f, uint64_t *ret_sent_ns, struct error *err)
 {
-	uint64_t deadline = clock_mono_ns() + KILL_TIMEOUT_NS;
 	int result = 0;
 
 	for (size_t i = 0; i < f->n_tasks; i++) {
@@ -425,17 +466,8 @@ int freeze_kill(struct freeze *f, uint64_t *ret_sent_ns, struct error *err)
 	}
 	if (ret_sent_ns)
 		*ret_sent_ns = clock_mono_ns();
-	/* From the leaves up: a namespace's init ends when all others have. Leaders last: their
-	 * end is not reported while a thread is left. */
-	for (size_t i = f->n_tasks; result == 0 && i-- > 0;) {
-		for (size_t j = f->tasks[i].n_threads; result == 0 && j-- > 0;) {
-			pid_t host_tid = f->tasks[i].threads[j].host_tid;
-
-			if (reap(host_tid, deadline) < 0)
-				result = err_set(err, -ETIMEDOUT, "task %d: thread %d does not die",
-						 (int)f->tasks[i].host_pid, (int)host_tid);
-		}
-	}
+	if (result == 0)
+		result = reap_all(f, err);
 	/* Orphans have come to us if we are their subreaper; all others are no longer ours. */
 	for (size_t i = 0; i < f->n_tasks; i++)
 		(void)waitpid(f->tasks[i].host_pid, NULL, __WALL | WNOHANG);
