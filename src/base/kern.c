@@ -39,6 +39,7 @@ struct kern_pm_scan_arg {
 	uint64_t return_mask;
 };
 
+#define KERN_PAGE_IS_GUARD (1U << 8)
 #define KERN_PAGEMAP_SCAN_IOCTL _IOWR('f', 16, struct kern_pm_scan_arg)
 
 /* A known system call that is given nonsense answers something else than ENOSYS or EPERM. */
@@ -94,13 +95,23 @@ static bool probe_time_ns(void)
 	return access("/proc/self/ns/time_for_children", F_OK) == 0;
 }
 
-/* A scan of no pages of our own memory. */
-static bool probe_pagemap_scan(void)
+/* A scan of no pages of our own memory: are these categories known? */
+static bool can_scan_for(uint64_t categories)
 {
 	cleanup_fd int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	struct kern_pm_scan_arg arg = { .size = sizeof(arg), .return_mask = 1 };
+	struct kern_pm_scan_arg arg = { .size = sizeof(arg), .return_mask = categories };
 
 	return fd >= 0 && ioctl(fd, KERN_PAGEMAP_SCAN_IOCTL, &arg) == 0;
+}
+
+static bool probe_pagemap_scan(void)
+{
+	return can_scan_for(1);
+}
+
+static bool probe_pagemap_scan_guards(void)
+{
+	return can_scan_for(KERN_PAGE_IS_GUARD);
 }
 
 static bool probe_uffd_wp_async(void)
@@ -197,6 +208,9 @@ static const struct {
 	[KERN_TIME_NS] = { "time-namespace", "the clocks of a target jump", probe_time_ns },
 	[KERN_PAGEMAP_SCAN] = { "pagemap-scan", "pages are found by reading the whole page map",
 				probe_pagemap_scan },
+	[KERN_PAGEMAP_SCAN_GUARDS] = { "pagemap-scan-guards",
+				       "guard pages (MADV_GUARD_INSTALL) can't be saved",
+				       probe_pagemap_scan_guards },
 	[KERN_UFFD_WP_ASYNC] = { "uffd-wp-async", "written pages are tracked by soft-dirty bits",
 				 probe_uffd_wp_async },
 	[KERN_SOFT_DIRTY] = { "soft-dirty", "written pages are tracked by userfaultfd",

@@ -18,6 +18,7 @@ enum kern_feature {
 	KERN_CLOSE_RANGE,	     /* 5.9 */
 	KERN_TIME_NS,		     /* time namespaces (5.6) */
 	KERN_PAGEMAP_SCAN,	     /* ioctl of /proc/PID/pagemap (6.7) */
+	KERN_PAGEMAP_SCAN_GUARDS,    /* ... which tells guard pages from others (6.16) */
 	KERN_UFFD_WP_ASYNC,	     /* write tracking by userfaultfd (6.7) */
 	KERN_SOFT_DIRTY,	     /* write tracking by soft-dirty bits */
 	KERN_RSEQ_CONFIGURATION,     /* PTRACE_GET_RSEQ_CONFIGURATION (5.13) */

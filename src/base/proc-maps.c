@@ -118,6 +118,9 @@ static bool scan_detail(const char *p, struct proc_vma *vma)
 	} else if (scan_literal(&p, "ProtectionKey:")) {
 		scan_blanks(&p);
 		return scan_u64(&p, 10, &vma->pkey);
+	} else if (scan_literal(&p, "Rss:")) {
+		scan_blanks(&p);
+		return scan_u64(&p, 10, &vma->rss_kb);
 	} else if (scan_literal(&p, "Swap:")) {
 		scan_blanks(&p);
 		return scan_u64(&p, 10, &vma->swap_kb);

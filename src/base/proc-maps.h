@@ -53,6 +53,7 @@ struct proc_vma {
 	bool deleted;	   /* the path ended in " (deleted)", cut off here */
 	uint32_t vm_flags; /* enum proc_vm_flag; smaps only */
 	uint64_t pkey;	   /* smaps only */
+	uint64_t rss_kb;   /* smaps only */
 	uint64_t swap_kb;  /* smaps only */
 };
 

@@ -375,7 +375,7 @@ static const struct {
 	{ "pidfd_store", false, KERN_KCMP },
 	{ "aio_remap", false, KERN_KCMP },
 	{ "apparmor_stacking", false, KERN_KCMP },
-	{ "pagemap_scan_guard_pages", false, KERN_PAGEMAP_SCAN },
+	{ "pagemap_scan_guard_pages", true, KERN_PAGEMAP_SCAN_GUARDS },
 };
 
 int cryo_check_feature(const char *name, struct error *err)

@@ -64,6 +64,9 @@ struct dump_task {
 	struct proc_maps maps;
 	struct dump_vma *vmas;
 	size_t n_vmas;
+	VmaEntry *guards; /* guard pages, ascending (pages-dump.c) */
+	size_t n_guards;
+	size_t guards_size; /* allocated */
 	struct dump_thread *threads;
 	size_t n_threads;
 	TaskKobjIdsEntry *ids; /* NULL: zombie */
@@ -109,6 +112,7 @@ struct dump_unix;
 struct tmpfs_ahead;
 struct mnt_ns;
 struct mnt_bare;
+struct page_mover;
 
 struct dump {
 	const struct cryo_dump_opts *opts; /* borrowed */
@@ -150,7 +154,7 @@ struct dump {
 	struct dump_unix *unix_sockets; /* sk-unix-dump.c; NULL: none so far */
 	void *pipes_seen;		/* tsearch(3) of inode numbers: content is saved */
 	uint32_t last_pages_id;
-	char *page_buffer;
+	struct page_mover *mover;
 	struct dump_images *images; /* the files of this dump */
 	bool complete;		    /* all images are whole: the tree may die */
 	struct cryo_dump_stats stats;

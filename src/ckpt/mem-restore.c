@@ -30,10 +30,14 @@
 #define MADV_GUARD_INSTALL 102
 #endif
 
+#ifndef MAP_DROPPABLE
+#define MAP_DROPPABLE 0x08
+#endif
+
 /* Flags that come back from an image into mmap(2). */
 #define MAP_KEPT                                                                                   \
-	(MAP_PRIVATE | MAP_SHARED | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_NORESERVE | MAP_LOCKED |   \
-	 MAP_HUGETLB | (63u << 26 /* size of huge pages */))
+	(MAP_PRIVATE | MAP_SHARED | MAP_DROPPABLE | MAP_ANONYMOUS | MAP_GROWSDOWN |                \
+	 MAP_NORESERVE | MAP_HUGETLB | (63u << 26 /* size of huge pages */))
 
 /* ------------------------------------------------------- a place for the area */
 
@@ -229,6 +233,28 @@ static void tape_advice(struct rtask *t, const VmaEntry *v, bool before_content)
 	}
 }
 
+/*
+ * Locked once it has its content, not before: else all of it would be read, or
+ * zeroed, twice. Memory that could be written, was locked and yet has holes was
+ * locked with MLOCK_ONFAULT, of which smaps says nothing.
+ */
+static void tape_lock(struct rtask *t, const VmaEntry *v, uint64_t filled)
+{
+	bool sparse =
+		v->status & VMA_ANON_PRIVATE && v->prot & PROT_WRITE && filled < v->end - v->start;
+	uint32_t entry;
+
+	if (!(v->flags & MAP_LOCKED))
+		return;
+	entry = tape_call(t->become, SYS_mlock2,
+			  TAPE_ARGS(tape_imm(v->start), tape_imm(v->end - v->start),
+				    tape_imm(sparse ? MLOCK_ONFAULT : 0)),
+			  "locking %" PRIx64 "-%" PRIx64, v->start, v->end);
+	/* Locked it is, but unreadable: so it has no pages. */
+	if (!(v->prot & (PROT_READ | PROT_WRITE)))
+		tape_expect(t->become, entry, PIE_RULE_OK_OR, ENOMEM);
+}
+
 static void tape_unmap_all(struct restore *r, struct rtask *t)
 {
 	uint64_t end = r->base + RESTORE_HOLE;
@@ -289,7 +315,7 @@ static int tape_mm_fields(struct restore *r, struct rtask *t, struct error *err)
 int mem_tape(struct restore *r, struct rtask *t, struct error *err)
 {
 	const MmEntry *mm = t->mm;
-	cleanup_free bool *filled = calloc(mm->n_vmas + 1, sizeof(*filled));
+	cleanup_free uint64_t *filled = calloc(mm->n_vmas + 1, sizeof(*filled));
 	cleanup_pages struct pages_plan pages = PAGES_PLAN_INIT;
 	int ret;
 
@@ -319,7 +345,7 @@ int mem_tape(struct restore *r, struct rtask *t, struct error *err)
 	for (size_t i = 0; i < mm->n_vmas; i++) {
 		if (!vma_is_ours(mm->vmas[i]))
 			continue;
-		ret = tape_map(r, t, mm->vmas[i], filled[i], err);
+		ret = tape_map(r, t, mm->vmas[i], filled[i] != 0, err);
 		if (ret < 0)
 			return ret;
 		tape_advice(t, mm->vmas[i], true);
@@ -334,6 +360,7 @@ int mem_tape(struct restore *r, struct rtask *t, struct error *err)
 					  TAPE_ARGS(tape_imm(v->start), tape_imm(v->end - v->start),
 						    tape_imm(v->prot)),
 					  "protecting %" PRIx64 "-%" PRIx64, v->start, v->end);
+			tape_lock(t, v, filled[i]);
 			tape_advice(t, v, false);
 		} else if (v->status & VMA_AREA_GUARD) {
 			tape_call(t->become, SYS_madvise,

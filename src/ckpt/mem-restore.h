@@ -31,9 +31,9 @@ struct pages_plan {
 		.pieces = NULL                                                                     \
 	}
 
-/* Where the content of the task's private memory comes from. filled[i] says that mapping i
- * gets some. */
-int pages_plan(struct restore *r, struct rtask *t, struct pages_plan *plan, bool *filled,
+/* Where the content of the task's private memory comes from. filled[i] says how many bytes
+ * mapping i gets. */
+int pages_plan(struct restore *r, struct rtask *t, struct pages_plan *plan, uint64_t *filled,
 	       struct error *err);
 void pages_tape(struct restore *r, struct rtask *t, const struct pages_plan *plan);
 void pages_plan_done(struct pages_plan *plan);

@@ -300,7 +300,30 @@ int dump_mm_collect(struct dump *dump, struct dump_task *task, MmEntry *mm, stru
 	return dump_plain_file(dump, task, "exe", O_RDONLY, &mm->exe_file_id, err);
 }
 
+/* Behind the mappings, as CRIU has them. */
+static int append_guards(struct dump *dump, const struct dump_task *task, MmEntry *mm,
+			 struct error *err)
+{
+	VmaEntry **vmas;
+
+	if (!task->n_guards)
+		return 0;
+	vmas = arena_new_array(&dump->arena, VmaEntry *, mm->n_vmas + task->n_guards);
+	if (!vmas)
+		return err_oom(err);
+	memcpy(vmas, mm->vmas, mm->n_vmas * sizeof(*vmas));
+	for (size_t i = 0; i < task->n_guards; i++)
+		vmas[mm->n_vmas + i] = &task->guards[i];
+	mm->vmas = vmas;
+	mm->n_vmas += task->n_guards;
+	return 0;
+}
+
 int dump_mm_write(struct dump *dump, struct dump_task *task, MmEntry *mm, struct error *err)
 {
+	int r = append_guards(dump, task, mm, err);
+
+	if (r < 0)
+		return r;
 	return dump_image_one(dump, IMG_KIND_MM, (uint64_t)task->ns_pid, &mm->base, err);
 }

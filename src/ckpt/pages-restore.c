@@ -121,7 +121,7 @@ struct pages_job {
 	struct rtask *t;
 	struct pages_plan *plan;
 	struct sources sources;
-	bool *filled;
+	uint64_t *filled;
 	size_t vma; /* the first whose end is behind the current address */
 };
 
@@ -153,7 +153,7 @@ static int take_present(struct pages_job *job, struct generation *g, uint64_t st
 		} else if (v->status & (VMA_ANON_PRIVATE | VMA_FILE_PRIVATE) &&
 			   !(v->status & VMA_AREA_VVAR)) {
 			ret = add_piece(job->plan, start, stop - start, offset, fd, err);
-			job->filled[job->vma] = true;
+			job->filled[job->vma] += stop - start;
 			job->r->pages += (stop - start) / PAGEMAP_PAGE;
 		} else {
 			ret = err_set(err, -EBADMSG,
@@ -203,7 +203,7 @@ static int take_range(struct pages_job *job, size_t depth, uint64_t start, uint6
 	return 0;
 }
 
-int pages_plan(struct restore *r, struct rtask *t, struct pages_plan *plan, bool *filled,
+int pages_plan(struct restore *r, struct rtask *t, struct pages_plan *plan, uint64_t *filled,
 	       struct error *err)
 {
 	struct pages_job job = { .r = r, .t = t, .plan = plan, .filled = filled };
