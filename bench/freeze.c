@@ -89,7 +89,7 @@ static int ask(const struct frozen_task *task, struct error *err)
 		(void)tape_call(tape, SYS_getppid, TAPE_ARGS(), "%u", i);
 	for (unsigned int i = 1; i < 4; i++)
 		calls[i] = calls[0];
-	r = remote_begin(&remote, task->host_pid, &area, tape, err);
+	r = remote_begin(&remote, task->host_pid, NULL, &area, tape, err);
 	for (size_t i = 1; r == 0 && i < task->n_threads; i++)
 		r = remote_ask_thread(&remote, task->threads[i].host_tid, calls, 4, err);
 	if (r == 0)

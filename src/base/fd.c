@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -85,7 +86,7 @@ int fd_pread_all(int fd, void *data, size_t len, uint64_t offset)
 	return 0;
 }
 
-int fd_slurp(int fd, size_t max, char **ret_data, size_t *ret_len)
+static int slurp(int fd, size_t max, bool short_is_end, char **ret_data, size_t *ret_len)
 {
 	cleanup_free char *data = NULL;
 	size_t size = 4096;
@@ -95,18 +96,19 @@ int fd_slurp(int fd, size_t max, char **ret_data, size_t *ret_len)
 	if (!data)
 		return -ENOMEM;
 	for (;;) {
-		ssize_t n = read(fd, data + len, size - len - 1);
+		size_t room = size - len - 1;
+		ssize_t n = read(fd, data + len, room);
 
 		if (n < 0) {
 			if (errno == EINTR)
 				continue;
 			return -errno;
 		}
-		if (n == 0)
-			break;
 		len += (size_t)n;
 		if (len > max)
 			return -EFBIG;
+		if (n == 0 || (short_is_end && (size_t)n < room))
+			break;
 		if (len == size - 1) {
 			char *bigger = realloc(data, size * 2);
 
@@ -121,6 +123,16 @@ int fd_slurp(int fd, size_t max, char **ret_data, size_t *ret_len)
 	if (ret_len)
 		*ret_len = len;
 	return 0;
+}
+
+int fd_slurp(int fd, size_t max, char **ret_data, size_t *ret_len)
+{
+	return slurp(fd, max, false, ret_data, ret_len);
+}
+
+int fd_slurp_once(int fd, size_t max, char **ret_data, size_t *ret_len)
+{
+	return slurp(fd, max, true, ret_data, ret_len);
 }
 
 int fd_set_cloexec(int fd, int on)

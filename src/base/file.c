@@ -14,8 +14,8 @@
 #include "base/err.h"
 #include "base/fd.h"
 
-int file_read_at(int dirfd, const char *name, size_t max, char **ret_data, size_t *ret_len,
-		 struct error *err)
+static int read_by(int (*slurp)(int, size_t, char **, size_t *), int dirfd, const char *name,
+		   size_t max, char **ret_data, size_t *ret_len, struct error *err)
 {
 	cleanup_fd int fd = -EBADF;
 	int r;
@@ -23,10 +23,22 @@ int file_read_at(int dirfd, const char *name, size_t max, char **ret_data, size_
 	fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0)
 		return err_sys(err, "open '%s'", name);
-	r = fd_slurp(fd, max, ret_data, ret_len);
+	r = slurp(fd, max, ret_data, ret_len);
 	if (r < 0)
 		return err_set(err, r, "read '%s': %s", name, strerror(-r));
 	return 0;
+}
+
+int file_read_at(int dirfd, const char *name, size_t max, char **ret_data, size_t *ret_len,
+		 struct error *err)
+{
+	return read_by(fd_slurp, dirfd, name, max, ret_data, ret_len, err);
+}
+
+int file_read_record_at(int dirfd, const char *name, size_t max, char **ret_data, size_t *ret_len,
+			struct error *err)
+{
+	return read_by(fd_slurp_once, dirfd, name, max, ret_data, ret_len, err);
 }
 
 /* The folder part of a path, or "." */

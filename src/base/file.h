@@ -14,6 +14,14 @@ int file_read_at(int dirfd, const char *name, size_t max, char **ret_data, size_
 		 struct error *err);
 
 /*
+ * The same for a file of /proc that is one record to the kernel (single_open() or a page of text:
+ * stat, status, limits, cgroup, fdinfo, sysctls): a read that is not full has got all of it.
+ * Not for those that are listed line by line, as maps, children, mountinfo.
+ */
+int file_read_record_at(int dirfd, const char *name, size_t max, char **ret_data, size_t *ret_len,
+			struct error *err);
+
+/*
  * Replaces the file as a whole: temporary file, write, fsync, rename, fsync of
  * the folder. After a crash there is the old file or the new one.
  */

@@ -44,13 +44,22 @@ static void ints_done(struct ints *ints)
 
 #define cleanup_ints __attribute__((cleanup(ints_done)))
 
-int proc_read(const char *path, size_t max, char **ret_text, size_t *ret_len, struct error *err)
+static int gone(const char *path, int r, struct error *err)
 {
-	int r = file_read_at(AT_FDCWD, path, max, ret_text, ret_len, err);
-
 	if (r == -ENOENT || r == -ESRCH)
 		return err_set(err, -ESRCH, "read '%s': no such process", path);
 	return r;
+}
+
+int proc_read(const char *path, size_t max, char **ret_text, size_t *ret_len, struct error *err)
+{
+	return gone(path, file_read_at(AT_FDCWD, path, max, ret_text, ret_len, err), err);
+}
+
+int proc_read_record(const char *path, size_t max, char **ret_text, size_t *ret_len,
+		     struct error *err)
+{
+	return gone(path, file_read_record_at(AT_FDCWD, path, max, ret_text, ret_len, err), err);
 }
 
 static int ints_parse(const char *text, struct ints *ints, struct error *err)

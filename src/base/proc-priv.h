@@ -13,3 +13,7 @@ struct error;
 
 /* file_read_at() for a task's file: a task that is gone is -ESRCH, told as such. */
 int proc_read(const char *path, size_t max, char **ret_text, size_t *ret_len, struct error *err);
+
+/* file_read_record_at() in the same way. */
+int proc_read_record(const char *path, size_t max, char **ret_text, size_t *ret_len,
+		     struct error *err);

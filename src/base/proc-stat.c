@@ -105,7 +105,7 @@ static int stat_at(const char *path, struct proc_stat *ret_stat, struct error *e
 	size_t len = 0;
 	int r;
 
-	r = proc_read(path, PROC_TEXT_SMALL, &text, &len, err);
+	r = proc_read_record(path, PROC_TEXT_SMALL, &text, &len, err);
 	if (r < 0)
 		return r;
 	r = proc_stat_parse(text, len, ret_stat, err);

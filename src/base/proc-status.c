@@ -230,7 +230,7 @@ static int status_at(const char *path, struct proc_status *ret_status, struct er
 	size_t len = 0;
 	int r;
 
-	r = proc_read(path, PROC_TEXT_SMALL, &text, &len, err);
+	r = proc_read_record(path, PROC_TEXT_SMALL, &text, &len, err);
 	if (r < 0)
 		return r;
 	r = proc_status_parse(text, len, ret_status, err);
@@ -320,7 +320,7 @@ int proc_limits_of(pid_t host_pid, struct proc_limits *ret_limits, struct error 
 	int r;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/limits", (int)host_pid);
-	r = proc_read(path, PROC_TEXT_SMALL, &text, &len, err);
+	r = proc_read_record(path, PROC_TEXT_SMALL, &text, &len, err);
 	if (r < 0)
 		return r;
 	r = proc_limits_parse(text, len, ret_limits, err);

@@ -336,7 +336,7 @@ int dump_ask(struct dump *dump, struct dump_task *task, MmEntry *mm, struct erro
 	ask_thread(tape, &asked);
 	ask_process(tape, &asked);
 	ask_posix_timers(tape, &asked, &posix);
-	r = remote_begin(&remote, leader->host_tid, &area, tape, err);
+	r = remote_begin(&remote, leader->host_tid, &task->status, &area, tape, err);
 	if (r == 0)
 		r = use_answers(dump, task, tape, &asked, remote.live, &posix, mm, err);
 	for (size_t i = 1; i < task->n_threads && r == 0; i++)

@@ -76,7 +76,7 @@ static int read_text(int dir, const char *name, struct arena *arena, const char 
 	size_t len;
 	int r;
 
-	r = file_read_at(dir, name, CGROUP_TEXT_MAX, &text, &len, err);
+	r = file_read_record_at(dir, name, CGROUP_TEXT_MAX, &text, &len, err);
 	if (r < 0)
 		return r;
 	*ret = arena_strdup(arena, text);

@@ -87,7 +87,7 @@ static int check_locks(const struct check *check, const struct fd_look *look, pi
 	if (check->opts->file_locks || look->link[0] != '/')
 		return 0;
 	(void)snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", host_pid, number);
-	r = file_read_at(AT_FDCWD, path, FDINFO_MAX, &text, &len, err);
+	r = file_read_record_at(AT_FDCWD, path, FDINFO_MAX, &text, &len, err);
 	return r < 0 ? r : lock_check(check->opts, look->where, look->link, text, err);
 }
 

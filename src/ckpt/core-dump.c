@@ -33,7 +33,7 @@ static int read_number(const struct dump_task *task, const char *name, int base,
 	size_t len;
 	int r;
 
-	r = file_read_at(task->proc, name, 64, &text, &len, err);
+	r = file_read_record_at(task->proc, name, 64, &text, &len, err);
 	if (r < 0)
 		return err_wrap(err, r, "task %d", task->host_pid);
 	*ret = strtoll(text, &end, base);

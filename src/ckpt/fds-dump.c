@@ -99,7 +99,7 @@ static int look_fdinfo(struct dump *dump, int dir, const char *name, struct dump
 	size_t len;
 	int r;
 
-	r = file_read_at(dir, name, FDINFO_MAX, &text, &len, err);
+	r = file_read_record_at(dir, name, FDINFO_MAX, &text, &len, err);
 	if (r < 0)
 		return r;
 	r = proc_fdinfo_parse(text, len, &info, err);
@@ -192,13 +192,22 @@ int dump_fds(struct dump *dump, struct dump_task *task, struct error *err)
 	return image_finish(&image, err);
 }
 
+/* statx(2): STATX_MNT_ID since Linux 5.8. */
+static int look_mount(struct dump_fd *fd, struct error *err)
+{
+	struct statx stx;
+
+	if (statx(fd->fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &stx) < 0)
+		return err_sys(err, "%s: look up its mount", fd->look.where);
+	fd->mnt_id = (int)stx.stx_mnt_id;
+	return 0;
+}
+
 int dump_plain_file(struct dump *dump, struct dump_task *task, const char *name, uint32_t flags,
 		    uint32_t *ret_id, struct error *err)
 {
 	struct dump_fd fd = { .task = task, .number = -1 };
 	cleanup_fd int own = -EBADF;
-	bool cloexec;
-	char path[32];
 	int r;
 
 	fd.look.where = arena_printf(&dump->arena, "task %d: %s", task->host_pid, name);
@@ -211,12 +220,11 @@ int dump_plain_file(struct dump *dump, struct dump_task *task, const char *name,
 	r = look_at(own, name, task->proc, &dump->arena, &fd.look, err);
 	if (r < 0)
 		return r;
-	(void)snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", own); /* always fits */
-	r = look_fdinfo(dump, AT_FDCWD, path, &fd, &cloexec, err);
+	r = look_mount(&fd, err);
 	if (r < 0)
 		return r;
 	fd.flags = flags;
-	fd.pos = 0;
+	fd.fdinfo = "";
 	fown_entry__init(&fd.fown);
 	r = file_ids_get_plain(dump->file_ids, &fd.look.st, fd.mnt_id, flags, &fd.id, err);
 	if (r < 0)

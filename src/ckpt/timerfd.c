@@ -55,7 +55,7 @@ int timerfd_dump(struct dump *dump, const struct dump_fd *fd, struct error *err)
 	if (timerfd_gettime(fd->fd, &left) < 0)
 		return err_sys(err, "%s: timerfd: time left", fd->look.where);
 	(void)snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd->fd); /* always fits */
-	r = file_read_at(AT_FDCWD, path, FDINFO_MAX, &text, &len, err);
+	r = file_read_record_at(AT_FDCWD, path, FDINFO_MAX, &text, &len, err);
 	if (r < 0)
 		return err_wrap(err, r, "%s: timerfd", fd->look.where);
 	if (!number_of(text, "clockid: ", 10, &clock) ||

@@ -87,28 +87,35 @@ int remote_suspend_seccomp(struct remote *remote, struct error *err)
 	return 0;
 }
 
-static int read_status(struct remote *remote, struct error *err)
+static int use_status(struct remote *remote, const struct proc_status *status, struct error *err)
 {
-	struct proc_status status;
 	int r;
 
-	r = proc_status_of(remote->host_tid, &status, err);
-	if (r < 0)
-		return r;
-	remote->ns_tgid = proc_ids_inner(&status.ns_tgid);
-	remote->ns_tid = proc_ids_inner(&status.ns_pid);
-	remote->sig_caught = status.sig_caught;
-	remote->signal = remote_choose_signal(status.sig_caught | status.sig_blocked);
-	proc_status_done(&status);
-	if (status.shadow_stack)
+	remote->ns_tgid = proc_ids_inner(&status->ns_tgid);
+	remote->ns_tid = proc_ids_inner(&status->ns_pid);
+	remote->sig_caught = status->sig_caught;
+	remote->signal = remote_choose_signal(status->sig_caught | status->sig_blocked);
+	if (status->shadow_stack)
 		return err_set(err, -EOPNOTSUPP, "thread %d has a shadow stack",
 			       (int)remote->host_tid);
-	if (status.seccomp == 1)
+	if (status->seccomp == 1)
 		return err_set(err, -EOPNOTSUPP, "thread %d is in seccomp's strict mode",
 			       (int)remote->host_tid);
 	r = remote_check_dispatch(remote->host_tid, err);
-	if (r == 0 && status.seccomp)
+	if (r == 0 && status->seccomp)
 		r = remote_suspend_seccomp(remote, err);
+	return r;
+}
+
+static int read_status(struct remote *remote, struct error *err)
+{
+	struct proc_status status;
+	int r = proc_status_of(remote->host_tid, &status, err);
+
+	if (r < 0)
+		return r;
+	r = use_status(remote, &status, err);
+	proc_status_done(&status);
 	return r;
 }
 
@@ -265,7 +272,8 @@ static int add_ending(struct area *area, struct tape *tape, struct error *err)
 	return area_seal(area, err);
 }
 
-static int begin(struct remote *remote, struct area *area, struct tape *tape, struct error *err)
+static int begin(struct remote *remote, const struct proc_status *status, struct area *area,
+		 struct tape *tape, struct error *err)
 {
 	int r;
 
@@ -277,7 +285,7 @@ static int begin(struct remote *remote, struct area *area, struct tape *tape, st
 	if (r == 0)
 		r = regs_get_sigmask(remote->host_tid, &remote->sigmask, err);
 	if (r == 0)
-		r = read_status(remote, err);
+		r = status ? use_status(remote, status, err) : read_status(remote, err);
 	if (r < 0)
 		return r;
 	remote->mem_fd = rmem_open(remote->host_tid, err);
@@ -292,14 +300,14 @@ static int begin(struct remote *remote, struct area *area, struct tape *tape, st
 	return play(remote, area, tape, err);
 }
 
-int remote_begin(struct remote *remote, pid_t host_tid, struct area *area, struct tape *tape,
-		 struct error *err)
+int remote_begin(struct remote *remote, pid_t host_tid, const struct proc_status *status,
+		 struct area *area, struct tape *tape, struct error *err)
 {
 	int r;
 
 	*remote = (struct remote)REMOTE_INIT;
 	remote->host_tid = host_tid;
-	r = begin(remote, area, tape, err);
+	r = begin(remote, status, area, tape, err);
 	if (r == 0)
 		r = area_fault(area, remote->live, err);
 	if (r < 0) {

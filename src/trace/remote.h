@@ -2,7 +2,7 @@
  * remote: a stopped thread plays a tape for us, and never notices.
  *
  *	struct remote remote = REMOTE_INIT;	(cleanup_remote)
- *	r = remote_begin(&remote, tid, &area, tape, err);
+ *	r = remote_begin(&remote, tid, &status, &area, tape, err);
  *	... tape_result(tape, remote.live, entry), remote.live + offset ...
  *	r = remote_end(&remote, err);		(or the target is killed, without it)
  *
@@ -32,6 +32,7 @@
 
 struct area;
 struct error;
+struct proc_status;
 
 enum remote_state {
 	REMOTE_NONE,	/* nothing of ours is in the target */
@@ -74,10 +75,11 @@ struct remote {
  * Adds the ending to the tape, seals the area, maps it in the target, plays the
  * tape there and reads the area back. On failure the thread is stopped as it
  * was, with nothing mapped; an entry that failed is told by its label.
- * -EOPNOTSUPP: nothing can be planted in this target, and why.
+ * -EOPNOTSUPP: nothing can be planted in this target, and why. `status` is the thread's, as
+ * read since it stopped; NULL: not read yet.
  */
-int remote_begin(struct remote *remote, pid_t host_tid, struct area *area, struct tape *tape,
-		 struct error *err);
+int remote_begin(struct remote *remote, pid_t host_tid, const struct proc_status *status,
+		 struct area *area, struct tape *tape, struct error *err);
 
 /* A question to a thread: a system call of up to three arguments, which may be numbers and
  * addresses in the area (tape_imm, tape_at). */

@@ -98,7 +98,7 @@ unsigned int inject(struct victim *v)
 	freeze_it(&f, v->pid);
 	assert_int_equal(regs_get(v->pid, &before, &err), 0);
 	assert_int_equal(regs_get_sigmask(v->pid, &mask_before, &err), 0);
-	if (remote_begin(&remote, v->pid, &q.area, q.tape, &err) < 0)
+	if (remote_begin(&remote, v->pid, NULL, &q.area, q.tape, &err) < 0)
 		fail_msg("%s", err.text);
 	assert_int_equal(tape_result(q.tape, remote.live, q.pid),
 			 v->kind->clone_flags & CLONE_NEWPID ? 1 : v->pid);
@@ -125,7 +125,7 @@ void injecting_child(pid_t pid, unsigned int rounds)
 		struct questions q;
 
 		if (ask(&q) < 0 || freeze_begin(&f, pid, 0, NULL) < 0 ||
-		    remote_begin(&remote, pid, &q.area, q.tape, NULL) < 0 ||
+		    remote_begin(&remote, pid, NULL, &q.area, q.tape, NULL) < 0 ||
 		    remote_end(&remote, NULL) < 0 || freeze_thaw(&f, NULL) < 0)
 			_exit(1);
 		area_done(&q.area);

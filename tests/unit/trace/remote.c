@@ -165,7 +165,7 @@ static void every_thread_can_be_asked(void **state UNUSED)
 			assert_int_equal(area_init(&area, NULL), 0);
 			t = area_add_tape(&area, 1, "who");
 			e = tape_call(t, SYS_gettid, TAPE_ARGS(), "tid");
-			if (remote_begin(&remote, tid, &area, t, &err) < 0)
+			if (remote_begin(&remote, tid, NULL, &area, t, &err) < 0)
 				fail_msg("%s", err.text);
 			assert_int_equal(tape_result(t, remote.live, e), tid);
 			assert_int_equal(remote_end(&remote, NULL), 0);
@@ -214,7 +214,7 @@ static int ask_all_threads(pid_t pid, struct error *err)
 	stack_at = area_alloc(&area, sizeof(stack_t), 8);
 	r = freeze_begin(&f, pid, 0, err);
 	if (r == 0)
-		r = remote_begin(&remote, pid, &area, t, err);
+		r = remote_begin(&remote, pid, NULL, &area, t, err);
 	if (r == 0)
 		r = ask_others(&f, &remote, stack_at);
 	if (r == 0)
@@ -333,7 +333,7 @@ static void a_tape_that_fails_is_told_and_undone(void **state UNUSED)
 	(void)tape_call(t, SYS_close, TAPE_ARGS(tape_imm(12345)), "close what is not open");
 	freeze_it(&f, v.pid);
 	assert_int_equal(regs_get(v.pid, &before, NULL), 0);
-	assert_int_equal(remote_begin(&remote, v.pid, &area, t, &err), -EBADF);
+	assert_int_equal(remote_begin(&remote, v.pid, NULL, &area, t, &err), -EBADF);
 	assert_string_equal(err.text, "task 9: close what is not open: close: Bad file descriptor");
 	assert_int_equal(regs_get(v.pid, &after, NULL), 0);
 	assert_memory_equal(&before, &after, sizeof(before));
@@ -362,7 +362,7 @@ static void a_crash_in_our_code_is_survived(void **state UNUSED)
 	t = area_add_tape(&area, 9, "crashes");
 	(void)tape_op(t, PIE_OP_STORE64, TAPE_ARGS(tape_imm(16), tape_imm(1)), "store nowhere");
 	freeze_it(&f, v.pid);
-	assert_int_equal(remote_begin(&remote, v.pid, &area, t, &err), -EFAULT);
+	assert_int_equal(remote_begin(&remote, v.pid, NULL, &area, t, &err), -EFAULT);
 	assert_non_null(strstr(err.text, "SEGV"));
 	assert_int_equal(freeze_thaw(&f, NULL), 0);
 	wait_until_maps_are(v.pid, maps);
