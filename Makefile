@@ -3,6 +3,7 @@
 #   make            the programs, in build/bin
 #   make demo       the walkthrough: a container is frozen to disk and goes on
 #   make test       every test, as root; ends in "N passed, N failed, N skipped"
+#   make test-servers   the same with real servers in containers (Debian packages; takes longer)
 #   make bench      how long a checkpoint and a restore take
 #   make lint       format, house rules, static analysis
 #   make fuzz       the parsers of outside bytes, FUZZ_SECONDS each
@@ -16,7 +17,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 PROGRAMS = cryo cryorun cryopod
 
-.PHONY: all deps demo test bench lint fuzz cover man install clean
+.PHONY: all deps demo test test-servers bench lint fuzz cover man install clean
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD) --quiet
@@ -38,7 +39,10 @@ test:
 	@[ "$$(id -u)" = 0 ] || { echo "make test: the tests start containers and need root: sudo make test" >&2; exit 1; }
 	@tools/install-packages build run test
 	@$(MAKE) --no-print-directory all MESON_FLAGS=-Dwerror=true
-	@BUILD=$(BUILD) tests/run
+	@BUILD=$(BUILD) tests/run $(SUITES)
+
+test-servers:
+	@$(MAKE) --no-print-directory test SUITES=servers
 
 bench:
 	@tools/install-packages build run test

@@ -203,6 +203,13 @@ int dump_open_path(const struct dump *dump, const char *path, int flags, struct 
 int dump_open_path_on(const struct dump *dump, int mnt_id, const char *path, int flags,
 		      struct error *err);
 
+/*
+ * other-name-dump.c: another name of that file, in the folder of the one it lost (of the
+ * arena). 1: found; 0: there is none. `ret_path` may be where `path` lies.
+ */
+int dump_other_name(struct dump *dump, int mnt_id, const char *path, const struct stat *wanted,
+		    char **ret_path, struct error *err);
+
 /* core-dump.c: a task's and its threads' core images. */
 int dump_core_collect(struct dump *dump, struct dump_task *task, struct error *err);
 int dump_core_write(struct dump *dump, struct dump_task *task, struct error *err);

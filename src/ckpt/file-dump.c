@@ -93,24 +93,39 @@ static int save_ghost(struct dump *dump, const struct dump_fd *fd, struct error 
 	return write_remap(dump, fd->id, ghost_id, err);
 }
 
-/* Does the tree still find that file by its name? */
-static int check_name(struct dump *dump, const struct dump_fd *fd, const char *path,
+/* The name led nowhere, or to another file: `lost` says so. */
+static int find_other_name(struct dump *dump, const struct dump_fd *fd, char **path,
+			   const struct error *lost, struct error *err)
+{
+	int r = 0;
+
+	if (S_ISREG(fd->look.st.st_mode))
+		r = dump_other_name(dump, fd->mnt_id, *path, &fd->look.st, path, err);
+	if (r == 0 && err)
+		*err = *lost;
+	return r == 0 ? lost->code : r < 0 ? r : 0;
+}
+
+/* Does the tree still find that file by its name, or by another one? */
+static int check_name(struct dump *dump, const struct dump_fd *fd, char **ret_path,
 		      struct error *err)
 {
+	const char *path = *ret_path;
+	struct error lost = ERROR_INIT;
 	cleanup_fd int found = -EBADF;
 	const struct stat *st = &fd->look.st;
 	struct stat now;
-	int r;
 
 	found = dump_open_path_on(dump, fd->mnt_id, path, O_PATH | O_NOFOLLOW, NULL);
 	if (found == -ENOENT || found == -ENOTDIR) {
-		r = err_set(err, -EOPNOTSUPP, "%s: file '%s' has lost that name but has others",
-			    fd->look.where, path);
-		err_hint(err, "%s",
+		(void)err_set(&lost, -EOPNOTSUPP,
+			      "%s: file '%s' has lost that name but has others, in other folders",
+			      fd->look.where, path);
+		err_hint(&lost, "%s",
 			 dump->opts->link_remap
 				 ? "--link-remap is not supported by this version"
 				 : "it can't be found again on restore; close it or keep its name");
-		return r;
+		return find_other_name(dump, fd, ret_path, &lost, err);
 	}
 	if (found == -ELOOP && S_ISLNK(st->st_mode))
 		return 0;
@@ -124,12 +139,12 @@ static int check_name(struct dump *dump, const struct dump_fd *fd, const char *p
 	if (dump->opts->evasive_devices && S_ISCHR(st->st_mode) && S_ISCHR(now.st_mode) &&
 	    now.st_rdev == st->st_rdev)
 		return 0;
-	r = err_set(err, -EOPNOTSUPP, "%s: '%s' is now another file than the open one",
-		    fd->look.where, path);
-	err_hint(err, S_ISCHR(st->st_mode)
-			      ? "--evasive-devices takes any device of the same number"
-			      : "something was mounted over it, or the name was reused");
-	return r;
+	(void)err_set(&lost, -EOPNOTSUPP, "%s: '%s' is now another file than the open one",
+		      fd->look.where, path);
+	err_hint(&lost, S_ISCHR(st->st_mode)
+				? "--evasive-devices takes any device of the same number"
+				: "something was mounted over it, or the name was reused");
+	return find_other_name(dump, fd, ret_path, &lost, err);
 }
 
 /* -EOPNOTSUPP: the task it belongs to is gone, so it can't be opened on restore. */
@@ -145,8 +160,10 @@ static int check_proc_name(struct dump *dump, const struct dump_fd *fd, const ch
 		       path);
 }
 
-static int check_path(struct dump *dump, const struct dump_fd *fd, char *path, struct error *err)
+static int check_path(struct dump *dump, const struct dump_fd *fd, char **ret_path,
+		      struct error *err)
 {
+	char *path = *ret_path;
 	bool deleted;
 
 	if (fd->look.fs_type == PROC_SUPER_MAGIC)
@@ -163,7 +180,7 @@ static int check_path(struct dump *dump, const struct dump_fd *fd, char *path, s
 	/* overlayfs: a deleted file of a lower layer keeps its link count. */
 	if (deleted && fd->look.fs_type == OVERLAYFS_SUPER_MAGIC)
 		return save_ghost(dump, fd, err);
-	return check_name(dump, fd, path, err);
+	return check_name(dump, fd, ret_path, err);
 }
 
 static int write_entry(struct dump *dump, RegFileEntry *reg, struct error *err)
@@ -216,7 +233,7 @@ int file_dump(struct dump *dump, const struct dump_fd *fd, struct error *err)
 		reg.has_mnt_id = true;
 		reg.mnt_id = fd->mnt_id;
 	}
-	r = check_path(dump, fd, path, err);
+	r = check_path(dump, fd, &path, err);
 	if (r < 0)
 		return r;
 	reg.name = path;

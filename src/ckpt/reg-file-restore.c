@@ -312,6 +312,8 @@ int reg_file_open(struct restore *r, struct tape *tape, struct rfile *file, uint
 			return ret;
 		dir = tape_imm((uint64_t)r->proc_fd);
 		path = fd_link(ghost->anchor, link);
+		/* That is a symlink to the file, which was opened with it without being one. */
+		flags &= ~(uint32_t)O_NOFOLLOW;
 	}
 	*ret_slot = tape_call(tape, SYS_openat,
 			      TAPE_ARGS(dir, tape_at(area_add_string(&r->area, path)),

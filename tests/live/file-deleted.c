@@ -14,7 +14,7 @@ int main(void)
 	int a, b, sparse;
 
 	a = SYS(open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640));
-	b = SYS(open(path, O_RDONLY | O_CLOEXEC));
+	b = SYS(open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
 	CHECK(write(a, text, sizeof(text)) == sizeof(text), "write");
 	(void)SYS(lseek(b, 4, SEEK_SET));
 	(void)SYS(unlink(path));
