@@ -15,6 +15,8 @@
 #include "base/log.h"
 #include "base/proc.h"
 #include "ckpt/memfd.h"
+#include "ckpt/mount-restore.h"
+#include "ckpt/ns-restore.h"
 #include "ckpt/restore-priv.h"
 #include "img/image.h"
 
@@ -462,8 +464,11 @@ static int tape_folders(struct restore *r, struct rtask *t, struct error *err)
 
 int fd_tape_place(struct restore *r, struct rtask *t, struct error *err)
 {
-	int ret = tape_folders(r, t, err);
+	int ret;
 
+	mounts_tape_enter(r, t);
+	ns_tape_enter(r, t);
+	ret = tape_folders(r, t, err);
 	if (ret < 0)
 		return err_wrap(err, ret, "task %u (%s)", t->pid, rtask_comm(t));
 	for (size_t i = 0; i < t->n_fds; i++) {

@@ -1,421 +1,220 @@
 /*
- * mount-restore: R begins with a copy of M's mounts; on top of the folder that
- * is to be the root it builds the tree's, parents before children, and then
- * makes it the root (pivot_root) and lets go of M's.
+ * mount-restore: R begins with a copy of M's mounts, and makes another copy for
+ * each further namespace of the tree. On top of the folder that is to be the
+ * root it builds the tree's mounts, parents before children, and then makes
+ * that the root (pivot_root) and lets go of M's.
  *
- * Every mount is made without a place first (fsmount, open_tree) and moved to
- * where it belongs; its mount point is looked up beneath the new root, so that
- * no path of the images can lead out. One of these makes it:
- *	root	 a copy of the mount that has opts->root
- *	external a copy of what the caller names for its key
- *	bind	 a copy of a part of an earlier mount of the same file system
- *	tmpfs	 by M, with its content
- *	others	 a new instance: proc, sysfs, devpts, mqueue, cgroup
+ * Every mount is made without a place first (mount-make-restore.c) and moved to
+ * where it belongs. Its mount point is looked up beneath its parent, before
+ * anything that hides it is mounted: so no path of the images can lead out, and
+ * mounts that lie over each other get their old order.
  */
 #include "ckpt/mount-restore.h"
 
 #include <fcntl.h>
-#include <inttypes.h>
 #include <linux/mount.h>
 #include <linux/openat2.h>
-#include <stdlib.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 
-#include "base/cleanup.h"
 #include "base/err.h"
-#include "ckpt/external.h"
 #include "ckpt/file-restore.h"
+#include "ckpt/mount-priv.h"
+#include "ckpt/ns-restore.h"
 #include "ckpt/restore-priv.h"
-#include "img/image.h"
 
 #ifndef MNT_DETACH
 #define MNT_DETACH 2
 #endif
 
-#define MOUNTS_MAX 100000
+/* ------------------------------------------------------------------ namespaces */
 
-/* Numbers of file systems in the images, with the names mount(2) knows. */
-static const char *const fs_names[] = {
-	[1] = "proc",	 [2] = "sysfs",	  [3] = "devtmpfs",   [4] = "binfmt_misc", [5] = "tmpfs",
-	[6] = "devpts",	 [8] = "pstore",  [9] = "securityfs", [10] = "fusectl",	   [11] = "debugfs",
-	[12] = "cgroup", [14] = "mqueue", [19] = "tracefs",   [23] = "cgroup2",
-};
-
-struct node {
-	MntEntry *entry;
-	struct node *parent; /* NULL: the root */
-	bool made;
-	uint32_t slot; /* of R's tape: descriptor of the mount */
-};
-
-struct plan {
-	struct restore *r;
-	struct tape *tape;
-	struct externals externals;
-	struct node *nodes;
-	size_t n;
-	struct node *root;
-};
-
-static const char *fs_name(const MntEntry *m)
+void mount_tape_go(struct restore *r, struct rmount_ns *ns)
 {
-	if (m->fsname && *m->fsname)
-		return m->fsname;
-	return m->fstype < ARRAY_SIZE(fs_names) ? fs_names[m->fstype] : NULL;
+	if (r->mounts->now == ns)
+		return;
+	tape_call(r->root->build, SYS_setns,
+		  TAPE_ARGS(tape_imm((uint64_t)ns->fd), tape_imm(CLONE_NEWNS)),
+		  "going to mount namespace %u", ns->id);
+	r->mounts->now = ns;
 }
 
-char *mount_next_option(char **rest, char **ret_value)
+static int keep_ns(struct restore *r, struct rmount_ns *ns, struct error *err)
 {
-	char *key = strsep(rest, ",");
+	uint32_t slot = tape_call(r->root->build, SYS_openat,
+				  TAPE_ARGS(tape_imm((uint64_t)r->proc_fd),
+					    tape_at(area_add_string(&r->area, "self/ns/mnt")),
+					    tape_imm(O_RDONLY | O_CLOEXEC)),
+				  "holding mount namespace %u", ns->id);
 
-	while (key && !*key)
-		key = strsep(rest, ",");
-	*ret_value = key ? strchr(key, '=') : NULL;
-	if (*ret_value)
-		*(*ret_value)++ = 0;
-	return key;
-}
-
-/* ------------------------------------------------------------------- loading */
-
-static struct node *find_id(const struct plan *p, uint32_t id)
-{
-	for (size_t i = 0; i < p->n; i++)
-		if (p->nodes[i].entry->mnt_id == id)
-			return &p->nodes[i];
-	return NULL;
-}
-
-static int load(struct plan *p, struct error *err)
-{
-	struct restore *r = p->r;
-	MntEntry **entries = NULL;
-	int ret = image_read_all(r->opts->images_dir, IMG_KIND_MNTS, r->root->ids->mnt_ns_id,
-				 &r->arena, &entries, &p->n, err);
-
-	if (ret < 0)
-		return ret;
-	if (p->n > MOUNTS_MAX)
-		return err_set(err, -EBADMSG, "mountpoints image: %zu mounts", p->n);
-	p->nodes = arena_new_array(&r->arena, struct node, p->n + 1);
-	if (!p->nodes)
-		return err_oom(err);
-	for (size_t i = 0; i < p->n; i++)
-		p->nodes[i].entry = entries[i];
-	for (size_t i = 0; i < p->n; i++) {
-		struct node *n = &p->nodes[i];
-
-		n->parent = n->entry->parent_mnt_id == n->entry->mnt_id
-				    ? NULL
-				    : find_id(p, n->entry->parent_mnt_id);
-		if (n->entry->mountpoint[0] != '/' || n->entry->root[0] != '/')
-			return err_set(err, -EBADMSG, "mount '%s': no absolute path",
-				       n->entry->mountpoint);
-		if (n->parent)
-			continue;
-		if (p->root)
-			return err_set(err, -EBADMSG, "two root mounts, '%s' and '%s'",
-				       p->root->entry->mountpoint, n->entry->mountpoint);
-		p->root = n;
-	}
-	return p->root ? 0 : err_set(err, -EBADMSG, "mountpoints image: no root mount");
-}
-
-/* ---------------------------------------------------------------- attributes */
-
-struct flag_pair {
-	uint32_t flag;
-	uint64_t attribute;
-};
-
-static const struct flag_pair flag_pairs[] = {
-	{ MS_RDONLY, MOUNT_ATTR_RDONLY },	  { MS_NOSUID, MOUNT_ATTR_NOSUID },
-	{ MS_NODEV, MOUNT_ATTR_NODEV },		  { MS_NOEXEC, MOUNT_ATTR_NOEXEC },
-	{ MS_NODIRATIME, MOUNT_ATTR_NODIRATIME },
-};
-
-#define PROPAGATION (MS_SHARED | MS_PRIVATE | MS_SLAVE)
-
-static void tape_attributes(struct plan *p, const struct node *n)
-{
-	const MntEntry *m = n->entry;
-	struct mount_attr attr = {
-		.attr_clr = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
-			    MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NODIRATIME | MOUNT_ATTR__ATIME,
-		.propagation = m->shared_id   ? MS_SHARED
-			       : m->master_id ? MS_SLAVE
-					      : MS_PRIVATE,
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(flag_pairs); i++)
-		if (m->flags & flag_pairs[i].flag)
-			attr.attr_set |= flag_pairs[i].attribute;
-	attr.attr_set |= m->flags & MS_NOATIME	  ? MOUNT_ATTR_NOATIME
-			 : m->flags & MS_RELATIME ? MOUNT_ATTR_RELATIME
-						  : MOUNT_ATTR_STRICTATIME;
-	tape_call(p->tape, SYS_mount_setattr,
-		  TAPE_ARGS(tape_slot(n->slot), tape_at(area_add_string(&p->r->area, "")),
-			    tape_imm(AT_EMPTY_PATH),
-			    tape_at(area_add(&p->r->area, &attr, sizeof(attr))),
-			    tape_imm(sizeof(attr))),
-		  "attributes of mount '%s'", m->mountpoint);
-}
-
-/* --------------------------------------------------------------------- making */
-
-static uint32_t tape_copy(struct plan *p, struct tape_arg dir, const char *path, const char *label)
-{
-	bool here = !*path;
-
-	return tape_call(p->tape, SYS_open_tree,
-			 TAPE_ARGS(dir, tape_at(area_add_string(&p->r->area, path)),
-				   tape_imm(OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
-					    (here ? AT_EMPTY_PATH : 0))),
-			 "copying mount of '%s'", label);
-}
-
-/* A path of the images, beneath the folder of that descriptor. */
-static uint32_t tape_lookup(struct plan *p, uint32_t dir, const char *path, uint64_t resolve)
-{
-	struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = resolve };
-
-	return tape_call(p->tape, SYS_openat2,
-			 TAPE_ARGS(tape_slot(dir), tape_at(area_add_string(&p->r->area, path)),
-				   tape_at(area_add(&p->r->area, &how, sizeof(how))),
-				   tape_imm(sizeof(how))),
-			 "finding '%s'", path);
-}
-
-/* The part of `path` below `base`; NULL if it is not below. */
-static const char *below(const char *path, const char *base)
-{
-	size_t len = strcmp(base, "/") == 0 ? 0 : strlen(base);
-
-	if (strncmp(path, base, len) != 0 || (path[len] && path[len] != '/'))
-		return NULL;
-	while (path[len] == '/')
-		len++;
-	return path + len;
-}
-
-/* An earlier mount of the same file system that shows what this one shows. */
-static struct node *find_source(const struct plan *p, const struct node *n)
-{
-	struct node *best = NULL;
-
-	for (size_t i = 0; i < p->n; i++) {
-		struct node *m = &p->nodes[i];
-
-		if (m->made && m != n && m->entry->root_dev == n->entry->root_dev &&
-		    below(n->entry->root, m->entry->root) &&
-		    (!best || strlen(m->entry->root) < strlen(best->entry->root)))
-			best = m;
-	}
-	return best;
-}
-
-static void tape_bind(struct plan *p, struct node *n, const struct node *source)
-{
-	const char *rest = below(n->entry->root, source->entry->root);
-	uint32_t at = source->slot;
-
-	if (*rest)
-		at = tape_lookup(p, source->slot, rest,
-				 RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS);
-	n->slot = tape_copy(p, tape_slot(at), "", n->entry->mountpoint);
-	if (*rest)
-		tape_call(p->tape, SYS_close, TAPE_ARGS(tape_slot(at)), "closing it");
-}
-
-static void tape_option(struct plan *p, uint32_t fs, const char *key, const char *value)
-{
-	tape_call(p->tape, SYS_fsconfig,
-		  TAPE_ARGS(tape_slot(fs),
-			    tape_imm(value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG),
-			    tape_at(area_add_string(&p->r->area, key)),
-			    value ? tape_at(area_add_string(&p->r->area, value)) : tape_imm(0)),
-		  "mount option %s%s%s", key, value ? "=" : "", value ? value : "");
-}
-
-static int tape_new_fs(struct plan *p, struct node *n, const char *name, struct error *err)
-{
-	const MntEntry *m = n->entry;
-	char *options = arena_strdup(&p->r->arena, m->options);
-	char *rest = options;
-	char *value = NULL;
-	char *key;
-	uint32_t fs;
-
-	if (!options)
-		return err_oom(err);
-	fs = tape_call(
-		p->tape, SYS_fsopen,
-		TAPE_ARGS(tape_at(area_add_string(&p->r->area, name)), tape_imm(FSOPEN_CLOEXEC)),
-		"file system %s for '%s'", name, m->mountpoint);
-	tape_option(p, fs, "source", m->source);
-	while ((key = mount_next_option(&rest, &value)))
-		if (strcmp(key, "newinstance") != 0) /* every devpts is one since Linux 4.7 */
-			tape_option(p, fs, key, value);
-	if (m->has_sb_flags && m->sb_flags & MS_RDONLY)
-		tape_option(p, fs, "ro", NULL);
-	tape_call(p->tape, SYS_fsconfig, TAPE_ARGS(tape_slot(fs), tape_imm(FSCONFIG_CMD_CREATE)),
-		  "file system %s for '%s'", name, m->mountpoint);
-	n->slot =
-		tape_call(p->tape, SYS_fsmount, TAPE_ARGS(tape_slot(fs), tape_imm(FSMOUNT_CLOEXEC)),
-			  "mount '%s'", m->mountpoint);
-	tape_call(p->tape, SYS_close, TAPE_ARGS(tape_slot(fs)), "closing it");
+	ns->fd = fd_stage(r, err);
+	if (ns->fd < 0)
+		return ns->fd;
+	fd_tape_stage(r->root->build, slot, ns->fd);
 	return 0;
 }
 
-/* The caller's path for a mount from outside. NULL: it is none, or none was given. */
-static const char *external_path(const struct plan *p, const MntEntry *m)
+static int tape_namespaces(struct restore *r, struct error *err)
 {
-	const struct external *e = NULL;
+	struct rmounts *all = r->mounts;
 
-	if (m->ext_key)
-		e = externals_find(&p->externals, "mnt", m->ext_key);
-	return e ? e->value : NULL;
-}
+	for (size_t i = 0; all->n_ns > 1 && i < all->n_ns; i++) {
+		int ret;
 
-static int tape_make(struct plan *p, struct node *n, struct error *err)
-{
-	const MntEntry *m = n->entry;
-	const char *outside = external_path(p, m);
-	const char *name = fs_name(m);
-	const struct node *source = NULL;
-	int fd;
-
-	if (n == p->root) {
-		n->slot = tape_copy(p, tape_imm((uint64_t)AT_FDCWD), p->r->opts->root, "/");
-		return 0;
+		if (i)
+			tape_call(r->root->build, SYS_unshare, TAPE_ARGS(tape_imm(CLONE_NEWNS)),
+				  "making mount namespace %u", all->ns[i].id);
+		ret = keep_ns(r, &all->ns[i], err);
+		if (ret < 0)
+			return ret;
+		all->now = &all->ns[i];
 	}
-	if (outside) {
-		n->slot = tape_copy(p, tape_imm((uint64_t)AT_FDCWD), outside, outside);
-		return 0;
-	}
-	if (m->ext_key) {
-		err_set(err, -EINVAL, "mount '%s' is from outside", m->mountpoint);
-		err_hint(err, "say what to mount there: --external 'mnt[%s]:PATH'", m->ext_key);
-		return -EINVAL;
-	}
-	if (m->has_deleted && m->deleted)
-		return err_set(err, -EOPNOTSUPP, "mount '%s' is of a deleted folder or file",
-			       m->mountpoint);
-	source = find_source(p, n);
-	if (source) {
-		tape_bind(p, n, source);
-		return 0;
-	}
-	if (!name || strcmp(m->root, "/") != 0)
-		return err_set(err, -EOPNOTSUPP,
-			       "mount '%s' ('%s' of %s) is neither external nor of a known kind",
-			       m->mountpoint, m->root, m->source);
-	if (strcmp(name, "tmpfs") != 0)
-		return tape_new_fs(p, n, name, err);
-	fd = tmpfs_make(p->r, m, err);
-	if (fd < 0)
-		return fd;
-	n->slot = tape_call(p->tape, SYS_dup, TAPE_ARGS(tape_imm((uint64_t)fd)), "tmpfs for '%s'",
-			    m->mountpoint);
 	return 0;
 }
 
-static void tape_attach(struct plan *p, struct node *n)
+void mounts_tape_enter(struct restore *r, struct rtask *t)
 {
-	uint64_t empty = area_add_string(&p->r->area, "");
-	const char *path = n->entry->mountpoint + 1;
+	if (!r->new_mnt_ns || t->ids->mnt_ns_id == r->mounts->ns[0].id)
+		return;
+	for (size_t i = 1; i < r->mounts->n_ns; i++)
+		if (r->mounts->ns[i].id == t->ids->mnt_ns_id)
+			tape_call(t->build, SYS_setns,
+				  TAPE_ARGS(tape_imm((uint64_t)r->mounts->ns[i].fd),
+					    tape_imm(CLONE_NEWNS)),
+				  "entering mount namespace %u", t->ids->mnt_ns_id);
+}
+
+/* ------------------------------------------------------------------- attaching */
+
+static void tape_move(struct restore *r, const struct rmount *m, struct tape_arg dir,
+		      const char *path)
+{
+	tape_call(r->root->build, SYS_move_mount,
+		  TAPE_ARGS(tape_imm((uint64_t)m->fd), tape_at(area_add_string(&r->area, "")), dir,
+			    tape_at(area_add_string(&r->area, path)),
+			    tape_imm(MOVE_MOUNT_F_EMPTY_PATH |
+				     (*path ? 0 : MOVE_MOUNT_T_EMPTY_PATH))),
+		  "mounting '%s'", m->entry->mountpoint);
+}
+
+static void tape_attach(struct restore *r, struct rmount *m)
+{
+	struct open_how how = { .flags = O_PATH | O_CLOEXEC,
+				.resolve =
+					RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS };
+	const char *path;
 	uint32_t at;
 
-	if (n == p->root) {
-		tape_call(p->tape, SYS_move_mount,
-			  TAPE_ARGS(tape_slot(n->slot), tape_at(empty),
-				    tape_imm((uint64_t)AT_FDCWD),
-				    tape_at(area_add_string(&p->r->area, p->r->opts->root)),
-				    tape_imm(MOVE_MOUNT_F_EMPTY_PATH)),
-			  "mounting the root on '%s'", p->r->opts->root);
+	mount_tape_go(r, m->ns);
+	m->attached = true;
+	if (!m->parent) {
+		tape_move(r, m, tape_imm((uint64_t)AT_FDCWD), r->opts->root);
 		return;
 	}
-	at = tape_lookup(p, p->root->slot, path, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
-	tape_call(p->tape, SYS_move_mount,
-		  TAPE_ARGS(tape_slot(n->slot), tape_at(empty), tape_slot(at), tape_at(empty),
-			    tape_imm(MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH)),
-		  "mounting '%s'", n->entry->mountpoint);
-	tape_call(p->tape, SYS_close, TAPE_ARGS(tape_slot(at)), "closing it");
+	path = mount_below(m->entry->mountpoint, m->parent->entry->mountpoint);
+	if (!*path) {
+		tape_move(r, m, tape_imm((uint64_t)m->parent->fd), "");
+		return;
+	}
+	at = tape_call(r->root->build, SYS_openat2,
+		       TAPE_ARGS(tape_imm((uint64_t)m->parent->fd),
+				 tape_at(area_add_string(&r->area, path)),
+				 tape_at(area_add(&r->area, &how, sizeof(how))),
+				 tape_imm(sizeof(how))),
+		       "finding mount point '%s'", m->entry->mountpoint);
+	tape_move(r, m, tape_slot(at), "");
+	tape_call(r->root->build, SYS_close, TAPE_ARGS(tape_slot(at)), "closing it");
 }
 
-static int tape_mount(struct plan *p, struct node *n, struct error *err)
+/* What it would hide is there already. */
+static bool may_attach(const struct restore *r, const struct rmount *m)
 {
-	int ret = tape_make(p, n, err);
-
-	if (ret < 0)
-		return ret;
-	n->made = true;
-	tape_attributes(p, n);
-	tape_attach(p, n);
-	return 0;
-}
-
-/* Ready to be made: its parent is, and, if it is a bind, what it is a part of. */
-static bool is_ready(const struct plan *p, const struct node *n)
-{
-	if (n->made || (n->parent && !n->parent->made))
+	if (m->parent && !m->parent->attached)
 		return false;
-	if (n == p->root || n->entry->ext_key || strcmp(n->entry->root, "/") == 0)
-		return true;
-	return find_source(p, n) != NULL;
+	for (size_t i = 0; m->parent && i < r->mounts->n; i++) {
+		const struct rmount *other = &r->mounts->v[i];
+		const char *rest;
+
+		if (other == m || other->parent != m->parent || other->attached)
+			continue;
+		rest = mount_below(other->entry->mountpoint, m->entry->mountpoint);
+		if (rest && *rest)
+			return false;
+	}
+	return true;
 }
 
-/* Images list children before parents, and of siblings the later ones first. */
-static int tape_all(struct plan *p, struct error *err)
+/* Can be made without another mount of its file system. */
+static bool is_origin(const struct restore *r, const struct rmount *m)
 {
-	size_t left = p->n;
+	return m == r->mounts->ns[0].root || m->entry->ext_key || strcmp(m->entry->root, "/") == 0;
+}
 
-	while (left) {
-		size_t before = left;
+static int try_mount(struct restore *r, struct rmount *m, bool *ret_done, struct error *err)
+{
+	int ret = 0;
 
-		for (size_t i = p->n; i-- > 0;) {
-			int ret;
+	*ret_done = false;
+	if (m->attached || !may_attach(r, m) || (m->fd < 0 && !is_origin(r, m)))
+		return 0;
+	if (m->fd >= 0) {
+		tape_attach(r, m);
+	} else {
+		ret = mount_make(r, m, err);
+		if (ret < 0)
+			return ret;
+		tape_attach(r, m);
+		ret = mount_make_binds(r, m, err);
+	}
+	*ret_done = true;
+	return ret;
+}
 
-			if (!is_ready(p, &p->nodes[i]))
-				continue;
-			ret = tape_mount(p, &p->nodes[i], err);
+static int tape_all(struct restore *r, struct error *err)
+{
+	struct rmounts *all = r->mounts;
+
+	for (bool more = true; more;) {
+		more = false;
+		for (size_t i = 0; i < all->n; i++) {
+			bool done = false;
+			int ret = try_mount(r, &all->v[i], &done, err);
+
 			if (ret < 0)
 				return ret;
-			left--;
+			more |= done;
 		}
-		if (left < before)
-			continue;
-		for (size_t i = 0; i < p->n; i++)
-			if (!p->nodes[i].made)
-				return err_set(
-					err, -EOPNOTSUPP,
-					"mount '%s' shows '%s' of a file system that is nowhere else",
-					p->nodes[i].entry->mountpoint, p->nodes[i].entry->root);
 	}
+	for (size_t i = 0; i < all->n; i++)
+		if (!all->v[i].attached)
+			return err_set(err, -EOPNOTSUPP,
+				       "mount '%s' shows '%s' of a file system that is nowhere "
+				       "else, or can't be mounted",
+				       all->v[i].entry->mountpoint, all->v[i].entry->root);
 	return 0;
 }
 
-static void tape_enter(struct plan *p)
+static void tape_pivot(struct restore *r, struct rmount_ns *ns)
 {
-	uint64_t dot = area_add_string(&p->r->area, ".");
+	uint64_t dot = area_add_string(&r->area, ".");
+	struct tape *tape = r->root->build;
 
-	tape_call(p->tape, SYS_fchdir, TAPE_ARGS(tape_slot(p->root->slot)),
+	mount_tape_go(r, ns);
+	tape_call(tape, SYS_fchdir, TAPE_ARGS(tape_imm((uint64_t)ns->root->fd)),
 		  "entering the new root");
-	tape_call(p->tape, SYS_pivot_root, TAPE_ARGS(tape_at(dot), tape_at(dot)),
+	tape_call(tape, SYS_pivot_root, TAPE_ARGS(tape_at(dot), tape_at(dot)),
 		  "making it the root");
 	/* The old root lies on the new one now. */
-	tape_call(p->tape, SYS_umount2, TAPE_ARGS(tape_at(dot), tape_imm(MNT_DETACH)),
+	tape_call(tape, SYS_umount2, TAPE_ARGS(tape_at(dot), tape_imm(MNT_DETACH)),
 		  "leaving the caller's mounts");
-	tape_call(p->tape, SYS_chdir, TAPE_ARGS(tape_at(area_add_string(&p->r->area, "/"))),
+	tape_call(tape, SYS_chdir, TAPE_ARGS(tape_at(area_add_string(&r->area, "/"))),
 		  "entering the new root");
 }
 
-int mounts_tape(struct restore *r, struct tape *tape, struct error *err)
+int mounts_tape(struct restore *r, struct error *err)
 {
-	struct plan p = { .r = r, .tape = tape };
-	uint64_t root;
+	struct tape *tape = r->root->build;
 	int ret;
 
 	if (!r->new_mnt_ns)
@@ -426,22 +225,50 @@ int mounts_tape(struct restore *r, struct tape *tape, struct error *err)
 		err_hint(err, "--root DIR");
 		return -EINVAL;
 	}
-	ret = externals_parse(r->opts->externals, &r->arena, &p.externals, err);
-	if (ret >= 0)
-		ret = load(&p, err);
+	ret = mounts_load(r, err);
 	if (ret < 0)
 		return ret;
-	/* What is mounted outside may appear here, nothing of here outside. */
-	root = area_add_string(&r->area, "/");
+	/* Nothing that is mounted here appears outside, nor the other way. */
 	tape_call(tape, SYS_mount,
-		  TAPE_ARGS(tape_imm(0), tape_at(root), tape_imm(0), tape_imm(MS_REC | MS_SLAVE)),
+		  TAPE_ARGS(tape_imm(0), tape_at(area_add_string(&r->area, "/")), tape_imm(0),
+			    tape_imm(MS_REC | MS_PRIVATE)),
 		  "keeping mounts to ourselves");
-	ret = tape_all(&p, err);
+	ret = tape_namespaces(r, err);
+	if (ret >= 0)
+		ret = tape_all(r, err);
 	if (ret < 0)
 		return ret;
-	tape_enter(&p);
-	for (size_t i = 0; i < p.n; i++)
-		tape_call(tape, SYS_close, TAPE_ARGS(tape_slot(p.nodes[i].slot)),
-			  "closing mount '%s'", p.nodes[i].entry->mountpoint);
-	return 0;
+	for (size_t i = 0; i < r->mounts->n_ns; i++)
+		tape_pivot(r, &r->mounts->ns[i]);
+	ret = mounts_tape_share(r, err);
+	mount_tape_go(r, &r->mounts->ns[0]);
+	return ret;
+}
+
+/* --------------------------------------------------------------------- finding */
+
+int mount_place(struct restore *r, bool has_id, int32_t mnt_id, const char *path,
+		struct tape_arg *ret_dir, const char **ret_path, struct error *err)
+{
+	const struct rmount *m = NULL;
+
+	*ret_dir = tape_imm((uint64_t)AT_FDCWD);
+	*ret_path = path;
+	if (!has_id || !r->new_mnt_ns)
+		return 0;
+	for (size_t i = 0; i < r->mounts->n && !m; i++)
+		if (r->mounts->v[i].entry->mnt_id == (uint32_t)mnt_id)
+			m = &r->mounts->v[i];
+	if (!m || m->ns == &r->mounts->ns[0])
+		return 0; /* R sees it by its name */
+	*ret_path = mount_below(path, m->entry->mountpoint);
+	if (!*ret_path)
+		return err_set(err, -EBADMSG, "file '%s' is not below its mount '%s'", path,
+			       m->entry->mountpoint);
+	*ret_dir = tape_imm((uint64_t)m->fd);
+	if (**ret_path)
+		return 0;
+	*ret_dir = tape_imm((uint64_t)r->proc_fd);
+	*ret_path = arena_printf(&r->arena, "self/fd/%d", m->fd);
+	return *ret_path ? 0 : err_oom(err);
 }

@@ -1,18 +1,30 @@
 /*
- * mount-restore: the mounts of the tree's own mount namespace.
+ * mount-restore: the tree's own mount namespaces.
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "img/pb/mnt.pb-c.h"
+#include "trace/tape.h"
 
 struct error;
 struct restore;
-struct tape;
+struct rtask;
 
 /* R's tape: from a copy of M's mounts to the tree's own. Nothing if it has none. */
-int mounts_tape(struct restore *r, struct tape *tape, struct error *err);
+int mounts_tape(struct restore *r, struct error *err);
+
+/* A task's tape: into its mount namespace, unless that is the root task's. */
+void mounts_tape_enter(struct restore *r, struct rtask *t);
+
+/*
+ * Where R finds `path` of that mount: *ret_path below the folder *ret_dir. Images of a
+ * tree without mounts of its own have no use for the number.
+ */
+int mount_place(struct restore *r, bool has_id, int32_t mnt_id, const char *path,
+		struct tape_arg *ret_dir, const char **ret_path, struct error *err);
 
 /* A tmpfs with its content, made by M, not attached anywhere yet; returns its staging
  * number. (tmpfs-restore.c) */

@@ -38,7 +38,7 @@ static const struct ns_kind kinds[] = {
 	{ "time", CLONE_NEWTIME }, { "cgroup", CLONE_NEWCGROUP },
 };
 
-static uint32_t ns_id(const TaskKobjIdsEntry *ids, uint64_t flag)
+uint32_t ns_id(const TaskKobjIdsEntry *ids, uint64_t flag)
 {
 	switch (flag) {
 	case CLONE_NEWPID:
@@ -103,7 +103,8 @@ static int plan_kind(struct restore *r, const struct ns_kind *kind, struct error
 	for (size_t i = 0; i < r->n_image_tasks; i++) {
 		const struct rtask *t = r->tasks[i];
 
-		if (t->ids && ns_id(t->ids, kind->flag) != id)
+		if (t->ids && ns_id(t->ids, kind->flag) != id &&
+		    !(kind->flag == CLONE_NEWNS ? own : ns_may_nest(kind->flag)))
 			return err_set(err, -EOPNOTSUPP,
 				       "task %u (%s) is in another %s namespace than the root",
 				       t->pid, rtask_comm(t), kind->name);
@@ -191,11 +192,11 @@ static int tape_join(struct restore *r, struct tape *tape, struct error *err)
 	return 0;
 }
 
-static int tape_uts(struct restore *r, struct tape *tape, struct error *err)
+int ns_tape_uts(struct restore *r, uint32_t id, struct error *err)
 {
+	struct tape *tape = r->root->build;
 	UtsnsEntry *uts = NULL;
-	int ret = image_read_one(r->opts->images_dir, IMG_KIND_UTSNS, r->root->ids->uts_ns_id,
-				 &r->arena, &uts, err);
+	int ret = image_read_one(r->opts->images_dir, IMG_KIND_UTSNS, id, &r->arena, &uts, err);
 
 	if (ret < 0)
 		return ret;
@@ -241,7 +242,7 @@ struct ipc_value {
 	uint64_t fresh;
 };
 
-static int refuse_ipc_objects(struct restore *r, struct error *err)
+static int refuse_ipc_objects(struct restore *r, uint32_t id, struct error *err)
 {
 	static const struct {
 		enum img_kind kind;
@@ -252,8 +253,7 @@ static int refuse_ipc_objects(struct restore *r, struct error *err)
 
 	for (size_t i = 0; i < ARRAY_SIZE(objects); i++) {
 		cleanup_image struct image image = IMAGE_INIT;
-		int ret = image_open(&image, r->opts->images_dir, objects[i].kind,
-				     r->root->ids->ipc_ns_id, err);
+		int ret = image_open(&image, r->opts->images_dir, objects[i].kind, id, err);
 
 		if (ret == -ENOENT)
 			continue;
@@ -266,13 +266,13 @@ static int refuse_ipc_objects(struct restore *r, struct error *err)
 	return 0;
 }
 
-static int tape_ipc(struct restore *r, struct tape *tape, struct error *err)
+int ns_tape_ipc(struct restore *r, uint32_t id, struct error *err)
 {
 	static const uint32_t fresh_sem[] = { 32000, 1024000000, 500, 32000 };
+	struct tape *tape = r->root->build;
 	IpcVarEntry *v = NULL;
 	char text[96];
-	int ret = image_read_one(r->opts->images_dir, IMG_KIND_IPC_VAR, r->root->ids->ipc_ns_id,
-				 &r->arena, &v, err);
+	int ret = image_read_one(r->opts->images_dir, IMG_KIND_IPC_VAR, id, &r->arena, &v, err);
 
 	if (ret < 0)
 		return ret;
@@ -304,7 +304,7 @@ static int tape_ipc(struct restore *r, struct tape *tape, struct error *err)
 			 v->sem_ctls[2], v->sem_ctls[3]);
 		ret = tape_sysctl(r, tape, "kernel/sem", text, err);
 	}
-	return ret < 0 ? ret : refuse_ipc_objects(r, err);
+	return ret < 0 ? ret : refuse_ipc_objects(r, id, err);
 }
 
 int ns_tape(struct restore *r, struct tape *tape, struct error *err)
@@ -315,8 +315,8 @@ int ns_tape(struct restore *r, struct tape *tape, struct error *err)
 		tape_call(tape, SYS_unshare, TAPE_ARGS(tape_imm(CLONE_NEWCGROUP)),
 			  "making a cgroup namespace");
 	if (ret >= 0 && r->clone_flags & CLONE_NEWUTS)
-		ret = tape_uts(r, tape, err);
+		ret = ns_tape_uts(r, r->root->ids->uts_ns_id, err);
 	if (ret >= 0 && r->clone_flags & CLONE_NEWIPC)
-		ret = tape_ipc(r, tape, err);
+		ret = ns_tape_ipc(r, r->root->ids->ipc_ns_id, err);
 	return ret;
 }

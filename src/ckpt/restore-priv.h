@@ -47,6 +47,8 @@ struct rnetns;
 struct rshmems;
 struct rmemfds;
 struct frame_context;
+struct rmounts;
+struct rnested;
 
 #define RESTORE_TASKS_MAX 65536
 #define RESTORE_HOLE ((uint64_t)1 << 30)  /* address space kept for the area */
@@ -163,6 +165,8 @@ struct restore {
 	uint32_t outer_pgid; /* 0: they are */
 	bool new_pid_ns;
 	bool new_mnt_ns;
+	struct rmounts *mounts; /* mount-priv.h; set with new_mnt_ns */
+	struct rnested *nested; /* ns-nested-restore.c */
 	bool new_cgroup_ns;
 	uint64_t clone_flags; /* CLONE_NEW* of the root */
 	uint64_t join_flags;  /* CLONE_NEW* of those it joins */

@@ -99,7 +99,9 @@ static int tape_prologue(struct restore *r, struct error *err)
 	tape_barrier(tape, r->words.go, 1, "waiting to be placed");
 	ret = ns_tape(r, tape, err);
 	if (ret >= 0)
-		ret = mounts_tape(r, tape, err);
+		ret = mounts_tape(r, err);
+	if (ret >= 0)
+		ret = ns_tape_nested(r, err);
 	return ret < 0 ? ret : files_tape(r, err);
 }
 
