@@ -19,6 +19,7 @@
 #include "base/err.h"
 #include "base/path.h"
 #include "ckpt/file-restore.h"
+#include "ckpt/mount-restore.h"
 #include "ckpt/restore-priv.h"
 #include "img/image.h"
 #include "img/pb/ghost-file.pb-c.h"
@@ -169,42 +170,44 @@ static int tape_fill(struct restore *r, struct tape *tape, uint32_t slot, struct
 /* The file has its name only until it is held by a descriptor: nothing of it may be left if
  * this goes no further. */
 static int tape_new_ghost(struct restore *r, struct tape *tape, struct rghost *ghost,
-			  const char *name, const GhostFileEntry *entry, struct error *err)
+			  const RegFileEntry *reg, const GhostFileEntry *entry, struct error *err)
 {
 	bool folder = S_ISDIR(entry->mode);
+	struct tape_arg dir;
+	const char *place;
 	uint64_t path;
 	uint32_t slot;
+	int ret;
 
-	ghost->path = ghost_path(r, name, ghost->id);
+	ghost->path = ghost_path(r, reg->name, ghost->id);
 	if (!ghost->path)
 		return err_oom(err);
+	ret = mount_place(r, reg->has_mnt_id, reg->mnt_id, ghost->path, &dir, &place, err);
+	if (ret < 0)
+		return ret;
 	ghost->anchor = fd_stage(r, err);
 	if (ghost->anchor < 0)
 		return ghost->anchor;
 	ghost->state = area_add_word(&r->area);
 	ghost->stat_at = area_alloc(&r->area, sizeof(struct stat), 8);
-	path = area_add_string(&r->area, ghost->path);
+	path = area_add_string(&r->area, place);
 	if (folder)
-		tape_call(tape, SYS_mkdirat,
-			  TAPE_ARGS(tape_imm((uint64_t)AT_FDCWD), tape_at(path), tape_imm(0700)),
+		tape_call(tape, SYS_mkdirat, TAPE_ARGS(dir, tape_at(path), tape_imm(0700)),
 			  "making deleted folder '%s' again", ghost->path);
 	else
 		tape_call(tape, SYS_mknodat,
-			  TAPE_ARGS(tape_imm((uint64_t)AT_FDCWD), tape_at(path),
-				    tape_imm((entry->mode & S_IFMT) | 0600),
+			  TAPE_ARGS(dir, tape_at(path), tape_imm((entry->mode & S_IFMT) | 0600),
 				    tape_imm(entry->has_rdev ? entry->rdev : 0)),
 			  "making deleted file '%s' again", ghost->path);
 	tape_op(tape, PIE_OP_STORE32, TAPE_ARGS(tape_at(ghost->state), tape_imm(GHOST_NAMED)),
 		"'%s' is there", ghost->path);
 	slot = tape_call(tape, SYS_openat,
-			 TAPE_ARGS(tape_imm((uint64_t)AT_FDCWD), tape_at(path),
-				   tape_imm(O_PATH | O_NOFOLLOW)),
+			 TAPE_ARGS(dir, tape_at(path), tape_imm(O_PATH | O_NOFOLLOW)),
 			 "holding '%s'", ghost->path);
 	tape_call(tape, SYS_fstat, TAPE_ARGS(tape_slot(slot), tape_at(ghost->stat_at)),
 		  "holding '%s'", ghost->path);
 	tape_call(tape, SYS_unlinkat,
-		  TAPE_ARGS(tape_imm((uint64_t)AT_FDCWD), tape_at(path),
-			    tape_imm(folder ? AT_REMOVEDIR : 0)),
+		  TAPE_ARGS(dir, tape_at(path), tape_imm(folder ? AT_REMOVEDIR : 0)),
 		  "removing '%s' again", ghost->path);
 	tape_op(tape, PIE_OP_STORE32, TAPE_ARGS(tape_at(ghost->state), tape_imm(GHOST_NAMELESS)),
 		"'%s' is gone", ghost->path);
@@ -213,7 +216,7 @@ static int tape_new_ghost(struct restore *r, struct tape *tape, struct rghost *g
 }
 
 static int tape_make_ghost(struct restore *r, struct tape *tape, struct rghost *ghost,
-			   const char *name, struct error *err)
+			   const RegFileEntry *reg, struct error *err)
 {
 	cleanup_image struct image image = IMAGE_INIT;
 	GhostFileEntry *entry = NULL;
@@ -229,9 +232,9 @@ static int tape_make_ghost(struct restore *r, struct tape *tape, struct rghost *
 		return ret;
 	if (!S_ISREG(entry->mode) && !S_ISDIR(entry->mode) && !S_ISFIFO(entry->mode) &&
 	    !S_ISCHR(entry->mode))
-		return err_set(err, -EOPNOTSUPP, "file '%s': a deleted file of type %#o", name,
+		return err_set(err, -EOPNOTSUPP, "file '%s': a deleted file of type %#o", reg->name,
 			       entry->mode & S_IFMT);
-	ret = tape_new_ghost(r, tape, ghost, name, entry, err);
+	ret = tape_new_ghost(r, tape, ghost, reg, entry, err);
 	if (ret < 0)
 		return ret;
 	anchor = area_add_string(&r->area, fd_link(ghost->anchor, (char[FD_LINK_MAX]){ 0 }));
@@ -297,17 +300,21 @@ int reg_file_open(struct restore *r, struct tape *tape, struct rfile *file, uint
 	struct tape_arg dir = tape_imm((uint64_t)AT_FDCWD);
 	const char *path = reg->name;
 	char link[FD_LINK_MAX];
+	int ret;
 
 	if (path[0] != '/')
 		return err_set(err, -EBADMSG, "path '%s' is not absolute", path);
+	ret = mount_place(r, reg->has_mnt_id, reg->mnt_id, reg->name, &dir, &path, err);
+	if (ret < 0)
+		return ret;
 	for (size_t i = 0; file->ghost && i < r->n_ghosts; i++) {
 		struct rghost *ghost = &r->ghosts[i];
-		int ret = 0;
 
+		ret = 0;
 		if (ghost->id != file->ghost)
 			continue;
 		if (!ghost->path)
-			ret = tape_make_ghost(r, tape, ghost, path, err);
+			ret = tape_make_ghost(r, tape, ghost, reg, err);
 		if (ret < 0)
 			return ret;
 		dir = tape_imm((uint64_t)r->proc_fd);
