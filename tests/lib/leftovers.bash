@@ -137,6 +137,14 @@ assert_nothing_left() {
 	return $bad
 }
 
+# The parent of all groups that a file's bundles ask for; a runtime leaves it. Only what is empty goes.
+remove_own_cgroups() {
+	all_cgroups | sort -r | while read -r group; do
+		[[ $group != */"${TEST_DIR##*/}" && $group != */"${TEST_DIR##*/}"/* ]] || rmdir "$group" 2>/dev/null
+	done
+	return 0
+}
+
 # Kills and unmounts what is the test's own, and nothing else.
 leftovers_remove() {
 	local pid mount
@@ -147,5 +155,6 @@ leftovers_remove() {
 	leftover_mounts | sort -r | while read -r mount; do
 		umount "$mount" 2>/dev/null || umount -l "$mount"
 	done
+	remove_own_cgroups
 	return 0
 }
