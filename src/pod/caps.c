@@ -7,53 +7,9 @@
 #include <strings.h>
 #include <sys/prctl.h>
 
+#include "base/cap-names.h"
 #include "base/cleanup.h"
 #include "base/err.h"
-
-/* In the kernel's order: the index is the number. */
-static const char *const cap_names[] = {
-	"CAP_CHOWN",
-	"CAP_DAC_OVERRIDE",
-	"CAP_DAC_READ_SEARCH",
-	"CAP_FOWNER",
-	"CAP_FSETID",
-	"CAP_KILL",
-	"CAP_SETGID",
-	"CAP_SETUID",
-	"CAP_SETPCAP",
-	"CAP_LINUX_IMMUTABLE",
-	"CAP_NET_BIND_SERVICE",
-	"CAP_NET_BROADCAST",
-	"CAP_NET_ADMIN",
-	"CAP_NET_RAW",
-	"CAP_IPC_LOCK",
-	"CAP_IPC_OWNER",
-	"CAP_SYS_MODULE",
-	"CAP_SYS_RAWIO",
-	"CAP_SYS_CHROOT",
-	"CAP_SYS_PTRACE",
-	"CAP_SYS_PACCT",
-	"CAP_SYS_ADMIN",
-	"CAP_SYS_BOOT",
-	"CAP_SYS_NICE",
-	"CAP_SYS_RESOURCE",
-	"CAP_SYS_TIME",
-	"CAP_SYS_TTY_CONFIG",
-	"CAP_MKNOD",
-	"CAP_LEASE",
-	"CAP_AUDIT_WRITE",
-	"CAP_AUDIT_CONTROL",
-	"CAP_SETFCAP",
-	"CAP_MAC_OVERRIDE",
-	"CAP_MAC_ADMIN",
-	"CAP_SYSLOG",
-	"CAP_WAKE_ALARM",
-	"CAP_BLOCK_SUSPEND",
-	"CAP_AUDIT_READ",
-	"CAP_PERFMON",
-	"CAP_BPF",
-	"CAP_CHECKPOINT_RESTORE",
-};
 
 static const char *const default_caps[] = {
 	"CAP_CHOWN",   "CAP_DAC_OVERRIDE",     "CAP_FOWNER",	 "CAP_FSETID",
@@ -61,7 +17,7 @@ static const char *const default_caps[] = {
 	"CAP_SETPCAP", "CAP_SETUID",	       "CAP_SYS_CHROOT",
 };
 
-static uint64_t bit(size_t number)
+static uint64_t bit(int number)
 {
 	return UINT64_C(1) << number;
 }
@@ -71,23 +27,25 @@ static uint64_t own_bounds(void)
 {
 	uint64_t mask = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(cap_names); i++)
+	for (int i = 0; cap_name(i); i++)
 		if (prctl(PR_CAPBSET_READ, i, 0, 0, 0) == 1)
 			mask |= bit(i);
 	return mask;
 }
 
+/* With or without its prefix. */
 static int find_cap(const char *word, uint64_t *ret)
 {
-	const char *bare = strncasecmp(word, "CAP_", 4) == 0 ? word + 4 : word;
+	char name[64];
+	int number;
 
-	for (size_t i = 0; i < ARRAY_SIZE(cap_names); i++) {
-		if (strcasecmp(cap_names[i] + 4, bare) == 0) {
-			*ret = bit(i);
-			return 0;
-		}
-	}
-	return -EINVAL;
+	(void)snprintf(name, sizeof(name), "%s%s", strncasecmp(word, "CAP_", 4) == 0 ? "" : "CAP_",
+		       word); /* what is cut is none, either */
+	number = cap_number(name);
+	if (number < 0)
+		return -EINVAL;
+	*ret = bit(number);
+	return 0;
 }
 
 /* "all" is all we have: more than that could not be given. */
@@ -131,8 +89,8 @@ int caps_choose(const struct strv *add, const struct strv *drop, bool privileged
 		mask = bounds;
 	/* --cap-drop=all --cap-add=X gives X alone; a named drop wins over --cap-add=all. */
 	mask = dropped == UINT64_MAX ? added : (mask | added) & ~dropped;
-	for (size_t i = 0; i < ARRAY_SIZE(cap_names); i++)
+	for (int i = 0; cap_name(i); i++)
 		if (mask & bit(i))
-			strv_add(ret, cap_names[i]);
+			strv_add(ret, cap_name(i));
 	return strv_ok(ret) ? 0 : err_oom(err);
 }

@@ -9,66 +9,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/cap-names.h"
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "runtime/spec.h"
-
-static const char *const names[] = {
-	"CAP_CHOWN",
-	"CAP_DAC_OVERRIDE",
-	"CAP_DAC_READ_SEARCH",
-	"CAP_FOWNER",
-	"CAP_FSETID",
-	"CAP_KILL",
-	"CAP_SETGID",
-	"CAP_SETUID",
-	"CAP_SETPCAP",
-	"CAP_LINUX_IMMUTABLE",
-	"CAP_NET_BIND_SERVICE",
-	"CAP_NET_BROADCAST",
-	"CAP_NET_ADMIN",
-	"CAP_NET_RAW",
-	"CAP_IPC_LOCK",
-	"CAP_IPC_OWNER",
-	"CAP_SYS_MODULE",
-	"CAP_SYS_RAWIO",
-	"CAP_SYS_CHROOT",
-	"CAP_SYS_PTRACE",
-	"CAP_SYS_PACCT",
-	"CAP_SYS_ADMIN",
-	"CAP_SYS_BOOT",
-	"CAP_SYS_NICE",
-	"CAP_SYS_RESOURCE",
-	"CAP_SYS_TIME",
-	"CAP_SYS_TTY_CONFIG",
-	"CAP_MKNOD",
-	"CAP_LEASE",
-	"CAP_AUDIT_WRITE",
-	"CAP_AUDIT_CONTROL",
-	"CAP_SETFCAP",
-	"CAP_MAC_OVERRIDE",
-	"CAP_MAC_ADMIN",
-	"CAP_SYSLOG",
-	"CAP_WAKE_ALARM",
-	"CAP_BLOCK_SUSPEND",
-	"CAP_AUDIT_READ",
-	"CAP_PERFMON",
-	"CAP_BPF",
-	"CAP_CHECKPOINT_RESTORE",
-};
-
-int caps_number(const char *name)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (strcasecmp(name, names[i]) == 0)
-			return (int)i;
-	return -1;
-}
-
-const char *caps_name(int number)
-{
-	return number >= 0 && (size_t)number < ARRAY_SIZE(names) ? names[number] : NULL;
-}
 
 int caps_limit_bounding(uint64_t keep, struct error *err)
 {
@@ -81,7 +25,7 @@ int caps_limit_bounding(uint64_t keep, struct error *err)
 			continue;
 		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
 			return err_sys(err, "drop %s from the bounding set",
-				       caps_name((int)cap) ? caps_name((int)cap) : "a capability");
+				       cap_name((int)cap) ? cap_name((int)cap) : "a capability");
 	}
 	return 0;
 }
@@ -96,7 +40,7 @@ static int set_ambient(uint64_t ambient, struct error *err)
 		/* Asks for it in permitted and inheritable; elsewhere it's not ours to give. */
 		if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0) < 0 && errno != EPERM)
 			return err_sys(err, "raise ambient capability %s",
-				       caps_name((int)cap) ? caps_name((int)cap) : "");
+				       cap_name((int)cap) ? cap_name((int)cap) : "");
 	}
 	return 0;
 }

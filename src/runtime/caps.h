@@ -9,12 +9,6 @@
 struct error;
 struct spec_capabilities;
 
-/* "CAP_NET_ADMIN" -> its number, or -1. Case does not matter. */
-int caps_number(const char *name);
-
-/* The name of a number, or NULL beyond those known here. */
-const char *caps_name(int number);
-
 /* Drops from the bounding set what is not in `keep`. Needs CAP_SETPCAP where something goes. */
 int caps_limit_bounding(uint64_t keep, struct error *err);
 

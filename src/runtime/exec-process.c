@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cap-names.h"
 #include "base/cleanup.h"
 #include "base/err.h"
-#include "runtime/caps.h"
 #include "runtime/runtime.h"
 
 static int set(json_t *object, const char *key, json_t *value, struct error *err)
@@ -103,7 +103,7 @@ static int add_capabilities(json_t *process, char *const *caps, struct error *er
 	if (!caps || !*caps)
 		return 0;
 	for (char *const *c = caps; *c; c++)
-		if (caps_number(*c) < 0)
+		if (cap_number(*c) < 0)
 			return err_set(err, -EINVAL, "--cap '%s': no such capability", *c);
 	if (!json_is_object(json)) {
 		json = json_object();

@@ -2,10 +2,10 @@
 #include <seccomp.h>
 #include <stdio.h>
 
+#include "base/cap-names.h"
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/json.h"
-#include "runtime/caps.h"
 #include "runtime/mount-options.h"
 #include "runtime/runtime.h"
 
@@ -13,8 +13,8 @@ static json_t *capability_names(void)
 {
 	json_t *list = json_array();
 
-	for (int cap = 0; caps_name(cap); cap++)
-		(void)json_array_append_new(list, json_string(caps_name(cap)));
+	for (int cap = 0; cap_name(cap); cap++)
+		(void)json_array_append_new(list, json_string(cap_name(cap)));
 	return list;
 }
 

@@ -7,9 +7,9 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "base/cap-names.h"
 #include "base/cleanup.h"
 #include "base/err.h"
-#include "runtime/caps.h"
 #include "runtime/spec-priv.h"
 
 static const struct {
@@ -106,7 +106,7 @@ static int parse_cap_set(const json_t *json, const char *place, const char *key,
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < n; i++) {
-		int cap = caps_number(names[i]);
+		int cap = cap_number(names[i]);
 
 		/* As the standard wants: what this system doesn't know is left out. */
 		if (cap >= 0)

@@ -127,3 +127,30 @@ int each_container(const struct program *program, const struct each *each, int a
 	r = program_finish();
 	return exit_code ? exit_code : r;
 }
+
+struct simple {
+	int (*act)(struct pod *pod, struct held *held, struct error *err);
+};
+
+static int act_simply(struct pod *pod, struct held *held, void *arg, struct error *err)
+{
+	const struct simple *simple = arg;
+
+	return simple->act(pod, held, err);
+}
+
+int each_simply(const struct program *program, const struct command *cmd, unsigned int statuses,
+		int (*act)(struct pod *pod, struct held *held, struct error *err), int argc,
+		char **argv)
+{
+	struct each_options o = { 0 };
+	struct simple simple = { .act = act };
+	struct each each = { .statuses = statuses, .act = act_simply, .arg = &simple };
+	int r = program_options(program, cmd, &o, &argc, argv);
+
+	if (r != PROGRAM_GO_ON)
+		return r;
+	each.all = o.all;
+	each.latest = o.latest;
+	return each_container(program, &each, argc, argv);
+}

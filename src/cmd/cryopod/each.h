@@ -34,6 +34,16 @@ struct each {
 /* Returns the exit code of the command. */
 int each_container(const struct program *program, const struct each *each, int argc, char **argv);
 
+/* The options of a command that has no others, and the command: all there is to say about it is
+ * which containers --all means, and what is done to one. */
+struct each_options {
+	bool all;
+	bool latest;
+};
+int each_simply(const struct program *program, const struct command *cmd, unsigned int statuses,
+		int (*act)(struct pod *pod, struct held *held, struct error *err), int argc,
+		char **argv);
+
 /* Do --all, --latest and the names agree? */
 int each_check(const struct each *each, int argc, struct error *err);
 
