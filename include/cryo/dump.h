@@ -45,6 +45,7 @@ struct cryo_dump_opts {
 	bool file_locks;
 	bool tcp_established;
 	bool tcp_close;
+	bool tcp_skip_in_flight; /* connections nobody has accepted yet are dropped */
 	bool ext_unix_sk;
 	bool link_remap;
 	bool evasive_devices;

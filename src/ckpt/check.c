@@ -57,18 +57,20 @@ static int tell(struct check *check, int r, const struct error *err)
 	return r;
 }
 
-/* What /proc does not tell of a socket: a copy of it is looked at, and closed again. */
+/* What /proc does not tell of a socket: a copy of it is looked at, and closed
+ * again by the caller. */
 static int look_socket(struct check *check, pid_t host_pid, int number, struct fd_look *look,
-		       struct error *err)
+		       int *ret_fd, struct error *err)
 {
 	cleanup_fd int pidfd = (int)syscall(SYS_pidfd_open, host_pid, 0);
-	cleanup_fd int fd = -EBADF;
+	int fd = -EBADF;
 	int r;
 
 	if (pidfd >= 0)
 		fd = (int)syscall(SYS_pidfd_getfd, pidfd, number, 0);
 	if (fd < 0)
 		return errno == EBADF ? -ENOENT : err_sys(err, "%s: take a copy", look->where);
+	*ret_fd = fd;
 	r = fd_look_socket(fd, look, err);
 	if (r < 0 || look->domain != AF_UNIX)
 		return r;
@@ -97,6 +99,7 @@ static int check_fd(struct check *check, pid_t host_pid, int number, struct erro
 	char path[64];
 	char link[PATH_MAX];
 	struct fd_look look = { .where = where, .link = link };
+	cleanup_fd int copy = -EBADF;
 	struct statfs fs;
 	ssize_t n;
 
@@ -112,7 +115,7 @@ static int check_fd(struct check *check, pid_t host_pid, int number, struct erro
 		return err_sys(err, "statfs '%s'", path);
 	look.fs_type = fs.f_type;
 	if (fs.f_type == SOCKFS_MAGIC) {
-		int r = look_socket(check, host_pid, number, &look, err);
+		int r = look_socket(check, host_pid, number, &look, &copy, err);
 
 		if (r < 0)
 			return r;

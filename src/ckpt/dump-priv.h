@@ -109,6 +109,7 @@ struct dump_ghosts;
 struct dump_images;
 struct dump_cgroups;
 struct dump_unix;
+struct sk_reference;
 struct tmpfs_ahead;
 struct mnt_ns;
 struct mnt_bare;
@@ -151,8 +152,9 @@ struct dump {
 	uint32_t tmpfs[256]; /* devices whose files are saved */
 	size_t n_tmpfs;
 	struct tmpfs_ahead *tmpfs_ahead;
-	struct dump_unix *unix_sockets; /* sk-unix-dump.c; NULL: none so far */
-	void *pipes_seen;		/* tsearch(3) of inode numbers: content is saved */
+	struct sk_reference *sk_references; /* sk-more.c */
+	struct dump_unix *unix_sockets;	    /* sk-unix-dump.c; NULL: none so far */
+	void *pipes_seen;		    /* tsearch(3) of inode numbers: content is saved */
 	uint32_t last_pages_id;
 	struct page_mover *mover;
 	struct dump_images *images; /* the files of this dump */

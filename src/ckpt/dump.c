@@ -23,6 +23,7 @@
 #include "ckpt/namespaces.h"
 #include "ckpt/seccomp.h"
 #include "ckpt/shmem.h"
+#include "ckpt/sk-more.h"
 #include "ckpt/sk-unix.h"
 #include "img/pb/stats.pb-c.h"
 
@@ -189,6 +190,7 @@ static void dump_done(struct dump *dump)
 	pipes_done(dump);
 	locks_dump_done(dump);
 	unix_done(dump);
+	sk_more_done(dump);
 	dump_pages_done(dump);
 	dump_tree_done(dump);
 	mnt_done(dump);

@@ -84,6 +84,11 @@ static bool is_unix(const struct fd_look *look)
 	return S_ISSOCK(look->st.st_mode) && look->domain == AF_UNIX;
 }
 
+static bool is_inet(const struct fd_look *look)
+{
+	return S_ISSOCK(look->st.st_mode) && (look->domain == AF_INET || look->domain == AF_INET6);
+}
+
 static bool is_socket(const struct fd_look *look)
 {
 	return S_ISSOCK(look->st.st_mode);
@@ -146,7 +151,12 @@ static const struct fd_kind fd_kinds[] = {
 	{ .type = FD_TYPES__PIPE, .name = "pipe", .matches = is_pipe, .dump = pipe_dump },
 	{ .type = FD_TYPES__FIFO, .name = "fifo", .matches = is_fifo, .dump = fifo_dump },
 	{ .type = FD_TYPES__UNIXSK, .name = "unix socket", .matches = is_unix, .dump = unix_dump },
-	{ .type = FD_TYPES__INETSK, .name = "socket", .matches = is_socket, .refusal = LATER },
+	{ .type = FD_TYPES__INETSK,
+	  .name = "internet socket",
+	  .matches = is_inet,
+	  .check = inet_check,
+	  .dump = inet_dump },
+	{ .type = FD_TYPES__UND, .name = "socket", .matches = is_socket, .refusal = LATER },
 	{ .type = FD_TYPES__EVENTFD,
 	  .name = "eventfd",
 	  .matches = is_eventfd,
@@ -197,6 +207,7 @@ int fd_look_socket(int fd, struct fd_look *look, struct error *err)
 {
 	socklen_t len = sizeof(look->domain);
 
+	look->fd = fd;
 	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &look->domain, &len) < 0)
 		return err_sys(err, "%s: domain of the socket", look->where);
 	return 0;

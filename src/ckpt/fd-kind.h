@@ -26,6 +26,7 @@ struct fd_look {
 	long fs_type;	  /* statfs(2) */
 	const char *link; /* what /proc/PID/fd/N says */
 	int domain;	  /* a socket's (AF_UNIX); else 0 */
+	int fd;		  /* a socket: a copy of it while it is looked at */
 };
 
 struct dump_fd {
@@ -73,6 +74,10 @@ int fifo_dump(struct dump *dump, const struct dump_fd *fd, struct error *err);
 
 /* sk-unix-dump.c */
 int unix_dump(struct dump *dump, const struct dump_fd *fd, struct error *err);
+
+/* sk-inet-dump.c */
+int inet_dump(struct dump *dump, const struct dump_fd *fd, struct error *err);
+int inet_check(const struct cryo_dump_opts *opts, const struct fd_look *look, struct error *err);
 
 /* One file each, with its other half: eventfd.c, signalfd.c, timerfd.c, eventpoll.c */
 int eventfd_dump(struct dump *dump, const struct dump_fd *fd, struct error *err);

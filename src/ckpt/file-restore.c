@@ -160,6 +160,7 @@ OWNER_OF(sgfd)
 OWNER_OF(tfd)
 OWNER_OF(epfd)
 OWNER_OF(usk)
+OWNER_OF(isk)
 OWNER_OF(memfd)
 #undef OWNER_OF
 
@@ -197,6 +198,7 @@ static const struct file_kind {
 	  .owner = epfd_owner },
 	{ .type = FD_TYPES__MEMFD, .tape = memfd_tape, .owner = memfd_owner },
 	{ .type = FD_TYPES__UNIXSK, .tape = unix_tape, .owner = usk_owner },
+	{ .type = FD_TYPES__INETSK, .tape = inet_tape, .owner = isk_owner },
 };
 
 static const struct file_kind *file_kind(const FileEntry *e)

@@ -98,6 +98,8 @@ int signalfd_tape(struct restore *r, struct tape *tape, struct rfile *file, stru
 int timerfd_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
 int eventpoll_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
 int memfd_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
+/* All internet sockets of the tree at once. */
+int inet_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
 /* All unix sockets of the tree at once. */
 int unix_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
 

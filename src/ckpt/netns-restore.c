@@ -54,6 +54,11 @@ int netns_load(struct restore *r, struct error *err)
 	return netns_links_check(n, err);
 }
 
+const NetnsEntry *netns_conf_of(const struct restore *r)
+{
+	return r->netns ? r->netns->conf : NULL;
+}
+
 static int write_conf(const struct rnetns *n, struct error *err)
 {
 	const NetnsEntry *e = n->conf;

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "img/pb/netdev.pb-c.h"
 #include "img/pb/sysctl.pb-c.h"
 
 struct arena;
@@ -25,6 +26,8 @@ int netns_write(struct dump *dump, uint32_t id, struct error *err);
 int netns_load(struct restore *r, struct error *err);
 /* The root task exists and waits: its new namespace is filled. */
 int netns_restore(struct restore *r, struct error *err);
+/* What will be set in it; NULL: no new one, or nothing. */
+const NetnsEntry *netns_conf_of(const struct restore *r);
 
 /* ---- netns-conf.c: the settings below /proc/sys/net/FAMILY/conf/NAME ---- */
 

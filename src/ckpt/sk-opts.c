@@ -1,7 +1,10 @@
 #include "ckpt/sk-opts.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/filter.h>
+#include <net/if.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -9,6 +12,8 @@
 #include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "ckpt/dump-priv.h"
+#include "ckpt/sk-more.h"
 #include "trace/area.h"
 #include "trace/tape.h"
 
@@ -16,15 +21,22 @@
 #define SO_BUF_LOCK 72
 #endif
 
+#ifndef SO_LOCK_FILTER
+#define SO_LOCK_FILTER 44
+#endif
+
 /* Switches: a has_ field and a bool each. Only those that are on are set again. */
 #define SWITCHES(X)                                                                                \
-	X(so_passcred, SO_PASSCRED)                                                                \
-	X(so_passsec, SO_PASSSEC)                                                                  \
 	X(so_dontroute, SO_DONTROUTE)                                                              \
 	X(so_no_check, SO_NO_CHECK)                                                                \
 	X(so_broadcast, SO_BROADCAST)                                                              \
 	X(so_keepalive, SO_KEEPALIVE)                                                              \
 	X(so_oobinline, SO_OOBINLINE)
+
+/* The same, but since Linux 6.16 only sockets that can pass such things have them. */
+#define PASSING(X)                                                                                 \
+	X(so_passcred, SO_PASSCRED)                                                                \
+	X(so_passsec, SO_PASSSEC)
 
 /* Numbers: a has_ field and a uint32_t each. 0 is the default of all but SO_RCVLOWAT. */
 #define NUMBERS(X)                                                                                 \
@@ -58,23 +70,58 @@ static int get_filter(int fd, const char *where, struct arena *arena, SkOptsEntr
 		      struct error *err)
 {
 	socklen_t n = 0; /* of instructions, not bytes */
+	int r = 0;
 
-	if (getsockopt(fd, SOL_SOCKET, SO_GET_FILTER, NULL, &n) < 0)
+	if (getsockopt(fd, SOL_SOCKET, SO_GET_FILTER, NULL, &n) < 0) {
+		/* An eBPF one. */
+		if (errno == EACCES)
+			return err_set(err, -EOPNOTSUPP,
+				       "%s: socket: its filter is an eBPF program, which can't be "
+				       "saved",
+				       where);
 		return err_sys(err, "%s: its socket filter", where);
+	}
 	if (!n)
 		return 0;
 	opts->so_filter = arena_new_array(arena, uint64_t, n);
 	if (!opts->so_filter)
 		return err_oom(err);
 	if (getsockopt(fd, SOL_SOCKET, SO_GET_FILTER, opts->so_filter, &n) < 0)
-		return err_sys(err, "%s: its socket filter", where);
+		r = err_sys(err, "%s: its socket filter", where);
 	opts->n_so_filter = n;
+	return r;
+}
+
+/* Bound to a device, shared with others, and whose it is: not of all families. */
+static int get_place(int fd, const char *where, struct arena *arena, SkOptsEntry *opts,
+		     struct error *err)
+{
+	char device[IFNAMSIZ] = "";
+	socklen_t len = sizeof(device);
+	uint32_t value = 0;
+	struct stat st;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device, &len) == 0 && len) {
+		opts->so_bound_dev = arena_strndup(arena, device, len);
+		if (!opts->so_bound_dev)
+			return err_oom(err);
+	}
+	if (get_u32(fd, SO_REUSEPORT, where, &value, NULL) == 0) {
+		opts->has_so_reuseport = true;
+		opts->so_reuseport = value != 0;
+	}
+	if (fstat(fd, &st) < 0)
+		return err_sys(err, "%s: stat", where);
+	opts->has_owner_uid = st.st_uid != 0;
+	opts->owner_uid = st.st_uid;
+	opts->has_owner_gid = st.st_gid != 0;
+	opts->owner_gid = st.st_gid;
 	return 0;
 }
 
-int sk_opts_dump(int fd, const char *where, struct arena *arena, SkOptsEntry *opts,
-		 struct error *err)
+int sk_opts_dump(struct dump *dump, int fd, const char *where, SkOptsEntry *opts, struct error *err)
 {
+	struct arena *arena = &dump->arena;
 	struct linger linger;
 	socklen_t len = sizeof(linger);
 	uint32_t value = 0;
@@ -92,10 +139,15 @@ int sk_opts_dump(int fd, const char *where, struct arena *arena, SkOptsEntry *op
 		return r;                                                                          \
 	opts->has_##field = true;                                                                  \
 	opts->field = value;
+#define GET_PASSING(field, option)                                                                 \
+	opts->has_##field = get_u32(fd, option, where, &value, NULL) == 0;                         \
+	opts->field = opts->has_##field && value != 0;
 	SWITCHES(GET_SWITCH)
+	PASSING(GET_PASSING)
 	NUMBERS(GET_NUMBER)
 #undef GET_SWITCH
 #undef GET_NUMBER
+#undef GET_PASSING
 	r = get_u32(fd, SO_SNDBUF, where, &opts->so_sndbuf, err);
 	if (r == 0)
 		r = get_u32(fd, SO_RCVBUF, where, &opts->so_rcvbuf, err);
@@ -107,6 +159,10 @@ int sk_opts_dump(int fd, const char *where, struct arena *arena, SkOptsEntry *op
 				&opts->so_rcv_tmo_usec, err);
 	if (r == 0)
 		r = get_filter(fd, where, arena, opts, err);
+	if (r == 0)
+		r = get_place(fd, where, arena, opts, err);
+	if (r == 0)
+		r = sk_more_dump(dump, fd, where, opts, err);
 	if (r < 0)
 		return r;
 	if (getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &len) == 0 && linger.l_onoff) {
@@ -122,7 +178,10 @@ int sk_opts_dump(int fd, const char *where, struct arena *arena, SkOptsEntry *op
 		opts->has_so_buf_lock = true;
 		opts->so_buf_lock = value;
 	}
-	return 0;
+	value = 0;
+	if (get_u32(fd, SO_LOCK_FILTER, where, &value, NULL) == 0 && value)
+		r = sk_more_add(dump, opts, SOL_SOCKET, SO_LOCK_FILTER, &value, sizeof(value), err);
+	return r;
 }
 
 static void tape_option(struct area *area, struct tape *tape, int staging, int option,
@@ -138,6 +197,30 @@ static void tape_option(struct area *area, struct tape *tape, int staging, int o
 static void tape_u32(struct area *area, struct tape *tape, int staging, int option, uint32_t value)
 {
 	tape_option(area, tape, staging, option, &value, sizeof(value));
+}
+
+static void tape_filter(struct area *area, struct tape *tape, int staging, const SkOptsEntry *opts)
+{
+	/* struct sock_fprog: the number, and where in this task's memory they are. */
+	uint64_t program, code;
+	struct sock_fprog *fprog;
+
+	if (!opts->n_so_filter || opts->n_so_filter > BPF_MAXINSNS)
+		return;
+	program = area_alloc(area, sizeof(struct sock_fprog), 8);
+	code = area_add(area, opts->so_filter, opts->n_so_filter * sizeof(uint64_t));
+	fprog = area_data(area, program);
+	if (!program || !code || !fprog)
+		return; /* out of memory: told when the area is sealed */
+	fprog->len = (unsigned short)opts->n_so_filter;
+	tape_op(tape, PIE_OP_STORE64,
+		TAPE_ARGS(tape_at(program + offsetof(struct sock_fprog, filter)), tape_at(code)),
+		"socket filter");
+	tape_call(tape, SYS_setsockopt,
+		  TAPE_ARGS(tape_imm((uint64_t)staging), tape_imm(SOL_SOCKET),
+			    tape_imm(SO_ATTACH_FILTER), tape_at(program),
+			    tape_imm(sizeof(struct sock_fprog))),
+		  "socket filter of %zu instructions", opts->n_so_filter);
 }
 
 void sk_opts_tape(struct area *area, struct tape *tape, int staging, const SkOptsEntry *opts)
@@ -159,6 +242,7 @@ void sk_opts_tape(struct area *area, struct tape *tape, int staging, const SkOpt
 	if (opts->has_##field && opts->field != (option == SO_RCVLOWAT))                           \
 		tape_u32(area, tape, staging, option, opts->field);
 	SWITCHES(SET_SWITCH)
+	PASSING(SET_SWITCH)
 	NUMBERS(SET_NUMBER)
 #undef SET_SWITCH
 #undef SET_NUMBER
@@ -173,24 +257,24 @@ void sk_opts_tape(struct area *area, struct tape *tape, int staging, const SkOpt
 		tape_option(area, tape, staging, SO_SNDTIMEO, &send, sizeof(send));
 	if (receive.tv_sec || receive.tv_usec)
 		tape_option(area, tape, staging, SO_RCVTIMEO, &receive, sizeof(receive));
-	if (opts->n_so_filter && opts->n_so_filter <= BPF_MAXINSNS) {
-		/* struct sock_fprog: the number, and where in this task's memory they are. */
-		uint64_t program = area_alloc(area, sizeof(struct sock_fprog), 8);
-		uint64_t code =
-			area_add(area, opts->so_filter, opts->n_so_filter * sizeof(uint64_t));
-		struct sock_fprog *fprog = area_data(area, program);
+	tape_filter(area, tape, staging, opts);
+	sk_more_tape(area, tape, staging, opts, true);
+	if (opts->owner_uid || opts->owner_gid)
+		tape_call(tape, SYS_fchownat,
+			  TAPE_ARGS(tape_imm((uint64_t)staging), tape_at(area_add_string(area, "")),
+				    tape_imm(opts->owner_uid), tape_imm(opts->owner_gid),
+				    tape_imm(AT_EMPTY_PATH)),
+			  "socket belongs to user %u", opts->owner_uid);
+}
 
-		if (!program || !code || !fprog)
-			return; /* out of memory: told when the area is sealed */
-		fprog->len = (unsigned short)opts->n_so_filter;
-		tape_op(tape, PIE_OP_STORE64,
-			TAPE_ARGS(tape_at(program + offsetof(struct sock_fprog, filter)),
-				  tape_at(code)),
-			"socket filter");
+void sk_opts_tape_early(struct area *area, struct tape *tape, int staging, const SkOptsEntry *opts)
+{
+	if (opts->so_bound_dev)
 		tape_call(tape, SYS_setsockopt,
 			  TAPE_ARGS(tape_imm((uint64_t)staging), tape_imm(SOL_SOCKET),
-				    tape_imm(SO_ATTACH_FILTER), tape_at(program),
-				    tape_imm(sizeof(struct sock_fprog))),
-			  "socket filter of %zu instructions", opts->n_so_filter);
-	}
+				    tape_imm(SO_BINDTODEVICE),
+				    tape_at(area_add_string(area, opts->so_bound_dev)),
+				    tape_imm(strlen(opts->so_bound_dev) + 1)),
+			  "binding a socket to device '%s'", opts->so_bound_dev);
+	sk_more_tape(area, tape, staging, opts, false);
 }

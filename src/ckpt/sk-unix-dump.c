@@ -426,7 +426,7 @@ int unix_dump(struct dump *dump, const struct dump_fd *fd, struct error *err)
 	if (r == 0)
 		r = dump_name(dump, fd, diag, &record->entry, &record->perms, err);
 	if (r == 0)
-		r = sk_opts_dump(fd->fd, fd->look.where, &dump->arena, &record->opts, err);
+		r = sk_opts_dump(dump, fd->fd, fd->look.where, &record->opts, err);
 	if (r == 0)
 		r = diag->state == TCP_LISTEN
 			    ? check_waiting(fd, diag, err)

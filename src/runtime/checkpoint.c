@@ -102,6 +102,7 @@ static int dump(const struct container *c, const struct checkpoint_opts *opts,
 	dump_opts.shell_job = opts->shell_job;
 	dump_opts.file_locks = opts->file_locks;
 	dump_opts.tcp_established = opts->tcp_established;
+	dump_opts.tcp_skip_in_flight = opts->tcp_skip_in_flight;
 	dump_opts.ext_unix_sk = opts->ext_unix_sk;
 	dump_opts.link_remap = opts->link_remap;
 	dump_opts.externals = strv_argv(&outside->externals);

@@ -1,11 +1,14 @@
 /*
  * starter PROGRAM: becomes PROGRAM, in a session of its own with no descriptors but 0, 1, 2.
- * starter PROGRAM ROOT: runs it as init of new pid, mount, uts and ipc namespaces on the
+ * starter PROGRAM ROOT: runs it as init of new pid, mount, uts, ipc and network namespaces on the
  * folder ROOT, and prints its host pid to descriptor 5.
  */
 #include "live.h"
 
+#include <net/if.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 
 static void replace_fd(int fd, const char *path, int flags)
 {
@@ -29,8 +32,18 @@ static int become(char *program)
 	live_fail("exec %s: %s", program, strerror(errno));
 }
 
+static void loopback_up(void)
+{
+	struct ifreq up = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+	int fd = SYS(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+
+	(void)SYS(ioctl(fd, SIOCSIFFLAGS, &up));
+	(void)close(fd);
+}
+
 static int init_child(const char *root, char *program)
 {
+	loopback_up();
 	(void)SYS(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
 	(void)SYS(mount(root, root, NULL, MS_BIND, NULL));
 	(void)SYS(chdir(root));
@@ -55,7 +68,7 @@ int main(int argc, char **argv)
 		return become(argv[1]);
 	if (argc != 3)
 		return 2;
-	(void)SYS(unshare(CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC));
+	(void)SYS(unshare(CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET));
 	pid = SYS(fork());
 	if (pid == 0)
 		return init_child(argv[2], argv[1]);

@@ -87,6 +87,7 @@ int dump_options_use(const struct dump_options *o, const struct program *p,
 	ret->file_locks = o->file_locks;
 	ret->tcp_established = o->tcp_established;
 	ret->tcp_close = o->tcp_close;
+	ret->tcp_skip_in_flight = o->skip_in_flight;
 	ret->ext_unix_sk = o->ext_unix_sk;
 	ret->link_remap = o->link_remap;
 	ret->evasive_devices = o->evasive_devices;

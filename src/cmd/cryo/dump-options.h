@@ -32,6 +32,7 @@ struct dump_options {
 	bool file_locks;
 	bool tcp_established;
 	bool tcp_close;
+	bool skip_in_flight;
 	bool ext_unix_sk;
 	bool link_remap;
 	bool evasive_devices;
@@ -58,6 +59,8 @@ struct dump_options {
 		OPT_FLAG(0, "tcp-established", type, tcp_established,                              \
 			 "save established TCP connections"),                                      \
 		OPT_FLAG(0, "tcp-close", type, tcp_close, "restore TCP connections as closed"),    \
+		OPT_FLAG(0, "skip-in-flight", type, skip_in_flight,                                \
+			 "drop TCP connections that nobody has accepted yet"),                     \
 		OPT_FLAG('x', "ext-unix-sk", type, ext_unix_sk,                                    \
 			 "allow unix sockets whose other end is outside"),                         \
 		OPT_FLAG(0, "link-remap", type, link_remap,                                        \

@@ -1,0 +1,191 @@
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <linux/inet_diag.h>
+#include <linux/sock_diag.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/netlink.h"
+#include "base/scan.h"
+#include "ckpt/dump-priv.h"
+#include "ckpt/inet-diag.h"
+
+#ifndef SIOCGSKNS
+#define SIOCGSKNS 0x894C
+#endif
+
+#define RAW_LIST_MAX ((size_t)16 << 20)
+
+/* ------------------------------------------------------------------- shutdown */
+
+struct answer {
+	uint64_t cookie;
+	bool found;
+	uint32_t bits;
+};
+
+static int take(void *arg, const struct nlmsghdr *message, struct error *err UNUSED)
+{
+	const struct inet_diag_msg *body = mnl_nlmsg_get_payload(message);
+	struct answer *answer = arg;
+	const struct nlattr *attr;
+	uint64_t cookie = body->id.idiag_cookie[0] | (uint64_t)body->id.idiag_cookie[1] << 32;
+
+	if (cookie != answer->cookie)
+		return 0;
+	answer->found = true;
+	netlink_each_attr(attr, message, sizeof(*body))
+	{
+		if (mnl_attr_get_type(attr) == INET_DIAG_SHUTDOWN)
+			answer->bits = mnl_attr_get_u8(attr);
+	}
+	return 0;
+}
+
+/* The socket's own namespace for a moment: a netlink socket stays where it is made. */
+static int open_there(int like, const char *where, struct netlink *nl, struct error *err)
+{
+	cleanup_fd int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	cleanup_fd int there = ioctl(like, SIOCGSKNS);
+	int r;
+
+	if (home < 0 || there < 0 || setns(there, CLONE_NEWNET) < 0)
+		return err_sys(err, "%s: network namespace of the socket", where);
+	r = netlink_open(nl, NETLINK_SOCK_DIAG, err);
+	if (setns(home, CLONE_NEWNET) < 0)
+		return err_sys(err, "return to our own network namespace");
+	return r;
+}
+
+/* All of that port: more than one may share it. */
+static int ask(struct netlink *nl, uint8_t family, uint8_t protocol, uint16_t port,
+	       struct answer *answer, struct error *err)
+{
+	struct nlmsghdr *request = netlink_request(nl, SOCK_DIAG_BY_FAMILY, 0);
+	struct inet_diag_req_v2 *body = mnl_nlmsg_put_extra_header(request, sizeof(*body));
+
+	body->sdiag_family = family;
+	body->sdiag_protocol = protocol;
+	body->idiag_states = ~0u;
+	body->id.idiag_sport = port;
+	return netlink_dump(nl, request, take, answer, err);
+}
+
+/*
+ * Whether reading is shut down can be seen by poll(2), and so can both. A
+ * socket that is shut down for writing only looks like any other: that
+ * can only be where there was somebody to write to.
+ */
+int inet_diag_shutdown(struct dump *dump UNUSED, int fd, const char *where, uint32_t *ret_bits,
+		       struct error *err)
+{
+	cleanup_netlink struct netlink nl = NETLINK_INIT;
+	struct pollfd look = { .fd = fd, .events = POLLRDHUP };
+	struct sockaddr_in6 own = { 0 }; /* the port is at the same place for both */
+	struct sockaddr_in6 peer;
+	struct answer answer = { .cookie = 0 };
+	socklen_t len = sizeof(own);
+	socklen_t peer_len = sizeof(peer);
+	socklen_t cookie_len = sizeof(answer.cookie);
+	socklen_t protocol_len = sizeof(int);
+	int protocol = 0;
+	int r;
+
+	*ret_bits = 0;
+	(void)poll(&look, 1, 0);
+	if (!(look.revents & (POLLRDHUP | POLLHUP)) &&
+	    getpeername(fd, (struct sockaddr *)&peer, &peer_len) < 0)
+		return 0;
+	if (getsockname(fd, (struct sockaddr *)&own, &len) < 0 ||
+	    getsockopt(fd, SOL_SOCKET, SO_COOKIE, &answer.cookie, &cookie_len) < 0 ||
+	    getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &protocol_len) < 0)
+		return err_sys(err, "%s: address of the socket", where);
+	r = open_there(fd, where, &nl, err);
+	if (r == 0 && own.sin6_port)
+		r = ask(&nl, (uint8_t)own.sin6_family, (uint8_t)protocol, own.sin6_port, &answer,
+			err);
+	if (r < 0 && r != -ENOENT)
+		return err_wrap(err, r, "%s: state of the socket", where);
+	if (answer.found)
+		*ret_bits = answer.bits & 3;
+	else
+		*ret_bits = (look.revents & POLLHUP) ? 3 : (look.revents & POLLRDHUP) ? 1 : 0;
+	return 0;
+}
+
+/* ------------------------------------------------------------------ raw peers */
+
+/* "  1: 0100007F:0001 0200007F:0000 01 00000000:00000000 00:00000000 00000000     0        0 4711
+ * ..." */
+static bool parse_raw(const char *line, uint32_t ino, size_t words, uint32_t peer[4],
+		      uint32_t *ret_state)
+{
+	uint32_t state, number;
+	const char *p = line;
+
+	scan_blanks(&p);
+	p += strcspn(p, " \n");
+	scan_blanks(&p);
+	p += strcspn(p, " \n"); /* own address */
+	scan_blanks(&p);
+	for (size_t i = 0; i < words; i++) {
+		char digits[9] = "";
+		const char *d = digits;
+
+		if (strnlen(p, 8) < 8)
+			return false;
+		memcpy(digits, p, 8);
+		if (!scan_u32(&d, 16, &peer[i]))
+			return false;
+		p += 8;
+	}
+	p += strcspn(p, " \n"); /* port */
+	scan_blanks(&p);
+	if (!scan_u32(&p, 16, &state))
+		return false;
+	/* Queues, timer, retransmissions, user, timeout. */
+	for (int i = 0; i < 5; i++) {
+		scan_blanks(&p);
+		p += strcspn(p, " \n");
+	}
+	scan_blanks(&p);
+	*ret_state = state;
+	return scan_u32(&p, 10, &number) && number == ino;
+}
+
+int inet_raw_peer(struct dump *dump, uint32_t ino, uint32_t family, uint32_t peer[4],
+		  uint32_t *ret_state, struct error *err)
+{
+	cleanup_free char *text = NULL;
+	char path[64];
+	size_t len;
+	int r;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/net/%s", dump->opts->pid,
+		       family == AF_INET ? "raw" : "raw6");
+	r = file_read_at(AT_FDCWD, path, RAW_LIST_MAX, &text, &len, err);
+	if (r < 0)
+		return r;
+	for (const char *p = text; *p; p = scan_next_line(p)) {
+		uint32_t found[4] = { 0 };
+		uint32_t state = 0;
+
+		if (!parse_raw(p, ino, family == AF_INET ? 1 : 4, found, &state))
+			continue;
+		if (state == TCP_ESTABLISHED)
+			memcpy(peer, found, sizeof(found));
+		*ret_state = state;
+		return 0;
+	}
+	return 0;
+}
