@@ -104,6 +104,7 @@ struct dump_nested {
 };
 
 struct dump_file_ids;
+struct dump_segment;
 struct dump_shmems;
 struct dump_ghosts;
 struct dump_images;
@@ -143,6 +144,7 @@ struct dump {
 	struct dump_file_ids *file_ids;
 	struct dump_shmems *shmems;
 	uint32_t last_shmem;
+	struct dump_segment *sysv_segments; /* sysv-dump.c */
 	struct dump_ghosts *ghosts;
 	struct dump_cgroups *cgroups;
 	uint32_t own_cg_set;

@@ -109,6 +109,8 @@ static int dump_frozen(struct dump *dump, struct error *err)
 		r = dump_ids_collect(dump, err);
 	if (r == 0)
 		r = mnt_collect(dump, err);
+	if (r == 0)
+		r = namespaces_write_ipc(dump, err);
 	for (size_t i = 0; i < dump->n_tasks && r == 0; i++)
 		r = dump_task(dump, &dump->tasks[i], err);
 	if (r == 0)

@@ -21,6 +21,7 @@
 #include "ckpt/mem-restore.h"
 #include "ckpt/restore-priv.h"
 #include "ckpt/shmem-restore.h"
+#include "ckpt/sysv.h"
 #include "ckpt/vma-status.h"
 
 #define PAGE UINT64_C(4096)
@@ -92,8 +93,8 @@ int mem_place_area(struct restore *r, struct error *err)
 	for (size_t i = 0; i < r->n_tasks; i++) {
 		const MmEntry *mm = r->tasks[i]->mm;
 
-		for (size_t j = 0; mm && j < mm->n_vmas; j++)
-			taken[n++] = (struct range){ mm->vmas[j]->start, mm->vmas[j]->end };
+		for (size_t j = 0; mm && j < mm->n_vmas; j++, n++)
+			sysv_extent(r, mm->vmas[j], &taken[n].start, &taken[n].end);
 	}
 	hole = find_hole(taken, n, RESTORE_PARK + RESTORE_HOLE);
 	if (!hole)
@@ -108,8 +109,6 @@ int mem_place_area(struct restore *r, struct error *err)
 
 static const char *refused_kind(const VmaEntry *v)
 {
-	if (v->status & VMA_AREA_SYSVIPC)
-		return "System V shared memory";
 	if (v->status & VMA_AREA_AIORING)
 		return "an AIO ring";
 	if (v->status & VMA_AREA_SOCKET)
@@ -342,10 +341,15 @@ int mem_tape(struct restore *r, struct rtask *t, struct error *err)
 	ret = tape_mm_fields(r, t, err);
 	if (ret < 0)
 		return ret;
+	ret = sysv_tape_attach(r, t, err);
+	if (ret < 0)
+		return ret;
 	for (size_t i = 0; i < mm->n_vmas; i++) {
 		if (!vma_is_ours(mm->vmas[i]))
 			continue;
-		ret = tape_map(r, t, mm->vmas[i], filled[i] != 0, err);
+		ret = mm->vmas[i]->status & VMA_AREA_SYSVIPC
+			      ? 0
+			      : tape_map(r, t, mm->vmas[i], filled[i] != 0, err);
 		if (ret < 0)
 			return ret;
 		tape_advice(t, mm->vmas[i], true);

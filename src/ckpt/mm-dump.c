@@ -23,6 +23,7 @@
 #include "base/log.h"
 #include "ckpt/dump-priv.h"
 #include "ckpt/memfd.h"
+#include "ckpt/sysv.h"
 #include "ckpt/vma-status.h"
 
 #define AUXV_MAX ((size_t)4096)
@@ -78,7 +79,6 @@ int dump_vma_check(pid_t host_pid, const struct proc_vma *vma, struct error *err
 		const char *prefix;
 		const char *why;
 	} names[] = {
-		{ "/SYSV", "System V shared memory: this version can't save it" },
 		{ "/[aio]", "ring of asynchronous input and output (io_setup): this version "
 			    "can't save it" },
 		{ "anon_inode:[io_uring]", "io_uring rings can't be saved" },
@@ -105,7 +105,7 @@ int dump_vma_check(pid_t host_pid, const struct proc_vma *vma, struct error *err
 		return refuse(&task, vma, "it is sealed (mseal)", err);
 	if (vma->vm_flags & (PROC_VM_IO | PROC_VM_PFNMAP) && vma->name[0] != '[')
 		return refuse(&task, vma, "device memory can't be saved", err);
-	return 0;
+	return sysv_is_vma(vma) ? sysv_check_vma(host_pid, vma, err) : 0;
 }
 
 /* How the file was opened that stands behind the mapping: the link's mode says it. */
@@ -134,6 +134,8 @@ static int set_file(struct dump *dump, struct dump_task *task, const struct proc
 		return err_sys(err, "task %d: stat '%s'", task->host_pid, link);
 	if (vma->vm_flags & PROC_VM_HUGETLB)
 		entry->flags |= memfd_huge_flag((uint64_t)st.st_blksize);
+	if (sysv_is_vma(vma))
+		return sysv_note_vma(dump, task->host_pid, vma, entry, err);
 	if (vma->deleted && !vma->shared && vma->vm_flags & PROC_VM_HUGETLB &&
 	    !strcmp(vma->name, HUGE_ANONYMOUS)) {
 		entry->flags |= MAP_ANONYMOUS;

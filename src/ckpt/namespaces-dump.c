@@ -11,11 +11,7 @@
 #include <inttypes.h>
 #include <sched.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/msg.h>
-#include <sys/sem.h>
-#include <sys/shm.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
@@ -26,8 +22,8 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "ckpt/dump-priv.h"
+#include "ckpt/ipc.h"
 #include "ckpt/netns.h"
-#include "img/pb/ipc-var.pb-c.h"
 #include "img/pb/netdev.pb-c.h"
 #include "img/pb/timens.pb-c.h"
 #include "img/pb/utsns.pb-c.h"
@@ -177,127 +173,6 @@ static int write_uts(struct dump *dump, uint32_t id, struct error *err)
 	return dump_image_one(dump, IMG_KIND_UTSNS, id, &entry.base, err);
 }
 
-/* ---- ipc ---- */
-
-/* Up to `n` numbers; false: this kernel has no such setting. */
-static bool read_sysctl(const char *name, uint64_t *values, size_t n)
-{
-	cleanup_free char *text = NULL;
-	char path[64];
-	char *p;
-	char *end;
-	size_t len;
-
-	(void)snprintf(path, sizeof(path), "/proc/sys/%s", name); /* names are short */
-	if (file_read_at(AT_FDCWD, path, 4096, &text, &len, NULL) < 0)
-		return false;
-	p = text;
-	for (size_t i = 0; i < n; i++) {
-		values[i] = strtoull(p, &end, 10);
-		if (end == p)
-			return false;
-		p = end;
-	}
-	return true;
-}
-
-static bool read_u32(const char *name, uint32_t *ret)
-{
-	uint64_t value;
-
-	if (!read_sysctl(name, &value, 1))
-		return false;
-	*ret = (uint32_t)value;
-	return true;
-}
-
-static int write_ipc_settings(struct dump *dump, uint32_t id, struct error *err)
-{
-	IpcVarEntry entry = IPC_VAR_ENTRY__INIT;
-	uint64_t sem[4] = { 0 };
-	uint32_t sem_words[4];
-	const struct {
-		const char *name;
-		uint32_t *value;
-	} required[] = {
-		{ "kernel/msgmax", &entry.msg_ctlmax },
-		{ "kernel/msgmnb", &entry.msg_ctlmnb },
-		{ "kernel/msgmni", &entry.msg_ctlmni },
-		{ "kernel/auto_msgmni", &entry.auto_msgmni },
-		{ "kernel/shmmni", &entry.shm_ctlmni },
-		{ "kernel/shm_rmid_forced", &entry.shm_rmid_forced },
-		{ "fs/mqueue/queues_max", &entry.mq_queues_max },
-		{ "fs/mqueue/msg_max", &entry.mq_msg_max },
-		{ "fs/mqueue/msgsize_max", &entry.mq_msgsize_max },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(required); i++) {
-		if (!read_u32(required[i].name, required[i].value))
-			return err_set(err, -EOPNOTSUPP, "ipc namespace: no setting '%s'",
-				       required[i].name);
-	}
-	if (!read_sysctl("kernel/sem", sem, ARRAY_SIZE(sem)) ||
-	    !read_sysctl("kernel/shmmax", &entry.shm_ctlmax, 1) ||
-	    !read_sysctl("kernel/shmall", &entry.shm_ctlall, 1))
-		return err_set(err, -EOPNOTSUPP,
-			       "ipc namespace: no setting 'kernel/sem', "
-			       "'kernel/shmmax' or 'kernel/shmall'");
-	for (size_t i = 0; i < ARRAY_SIZE(sem); i++)
-		sem_words[i] = (uint32_t)sem[i];
-	entry.sem_ctls = sem_words;
-	entry.n_sem_ctls = ARRAY_SIZE(sem_words);
-	entry.has_mq_msg_default = read_u32("fs/mqueue/msg_default", &entry.mq_msg_default);
-	entry.has_mq_msgsize_default =
-		read_u32("fs/mqueue/msgsize_default", &entry.mq_msgsize_default);
-	/* The kernel's -1, "no wish", can't be written back. */
-	entry.has_msg_next_id = read_u32("kernel/msg_next_id", &entry.msg_next_id) &&
-				entry.msg_next_id != UINT32_MAX;
-	entry.has_sem_next_id = read_u32("kernel/sem_next_id", &entry.sem_next_id) &&
-				entry.sem_next_id != UINT32_MAX;
-	entry.has_shm_next_id = read_u32("kernel/shm_next_id", &entry.shm_next_id) &&
-				entry.shm_next_id != UINT32_MAX;
-	return dump_image_one(dump, IMG_KIND_IPC_VAR, id, &entry.base, err);
-}
-
-/* msgctl(2), semctl(2) and shmctl(2) with the INFO commands count what is in use. */
-static int check_ipc_objects(struct error *err)
-{
-	struct msginfo msg;
-	struct seminfo sem;
-	struct shm_info shm;
-
-	if (msgctl(0, MSG_INFO, (struct msqid_ds *)(void *)&msg) < 0)
-		return err_sys(err, "count message queues");
-	if (semctl(0, 0, SEM_INFO, &sem) < 0)
-		return err_sys(err, "count semaphores");
-	if (shmctl(0, SHM_INFO, (struct shmid_ds *)(void *)&shm) < 0)
-		return err_sys(err, "count shared memory segments");
-	if (msg.msgpool || sem.semusz || shm.used_ids)
-		return err_set(err, -EOPNOTSUPP,
-			       "ipc namespace: it has %d System V message queues, %d semaphore "
-			       "sets and %d shared memory segments: this version can't save them",
-			       msg.msgpool, sem.semusz, shm.used_ids);
-	return 0;
-}
-
-static int write_ipc(struct dump *dump, uint32_t id, struct error *err)
-{
-	const enum img_kind empty[] = { IMG_KIND_IPC_SHM, IMG_KIND_IPC_MSG, IMG_KIND_IPC_SEM };
-	int r;
-
-	r = check_ipc_objects(err);
-	if (r == 0)
-		r = write_ipc_settings(dump, id, err);
-	for (size_t i = 0; i < ARRAY_SIZE(empty) && r == 0; i++) {
-		cleanup_image struct image image = IMAGE_INIT;
-
-		r = dump_image_create(dump, &image, empty[i], id, err);
-		if (r == 0)
-			r = image_finish(&image, err);
-	}
-	return r;
-}
-
 /* ---- visits ---- */
 
 static const struct visit {
@@ -307,7 +182,7 @@ static const struct visit {
 	int (*look)(struct dump *, uint32_t id, struct error *);
 } visits[] = {
 	{ DUMP_NS_UTS, "uts", CLONE_NEWUTS, write_uts },
-	{ DUMP_NS_IPC, "ipc", CLONE_NEWIPC, write_ipc },
+	{ DUMP_NS_IPC, "ipc", CLONE_NEWIPC, ipc_write },
 	{ DUMP_NS_NET, "net", CLONE_NEWNET, netns_write },
 };
 
@@ -376,6 +251,11 @@ static int write_net(struct dump *dump, struct error *err)
 			      err);
 }
 
+int namespaces_write_ipc(struct dump *dump, struct error *err)
+{
+	return visit_all(dump, visit_of(DUMP_NS_IPC), err);
+}
+
 int namespaces_write(struct dump *dump, struct error *err)
 {
 	int r;
@@ -383,8 +263,6 @@ int namespaces_write(struct dump *dump, struct error *err)
 	r = write_clocks(dump, err);
 	if (r == 0)
 		r = visit_all(dump, visit_of(DUMP_NS_UTS), err);
-	if (r == 0)
-		r = visit_all(dump, visit_of(DUMP_NS_IPC), err);
 	if (r == 0 && dump->ns[DUMP_NS_NET].other)
 		r = write_net(dump, err);
 	return r;

@@ -9,5 +9,8 @@ struct error;
 /* Before the freeze: refuses those that can't be saved. */
 int namespaces_check(struct dump *dump, struct error *err);
 
-/* uts, ipc and time; frozen. */
+/* Frozen; before the tasks, whose mappings may be of what is there. */
+int namespaces_write_ipc(struct dump *dump, struct error *err);
+
+/* uts, time and net; frozen. */
 int namespaces_write(struct dump *dump, struct error *err);

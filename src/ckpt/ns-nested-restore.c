@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "ckpt/file-restore.h"
+#include "ckpt/ipc.h"
 #include "ckpt/ns-restore.h"
 #include "ckpt/restore-priv.h"
 
@@ -22,7 +23,7 @@ static const struct nested_kind {
 	int (*fill)(struct restore *r, uint32_t id, struct error *err);
 } nested_kinds[] = {
 	{ CLONE_NEWUTS, "uts", ns_tape_uts },
-	{ CLONE_NEWIPC, "ipc", ns_tape_ipc },
+	{ CLONE_NEWIPC, "ipc", ipc_tape },
 };
 
 struct rnested {

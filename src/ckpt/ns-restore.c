@@ -11,11 +11,10 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "ckpt/file-restore.h"
+#include "ckpt/ipc.h"
 #include "ckpt/netns.h"
 #include "ckpt/restore-priv.h"
 #include "img/image.h"
-#include "img/pb/ipc-shm.pb-c.h"
-#include "img/pb/ipc-var.pb-c.h"
 #include "img/pb/netdev.pb-c.h"
 #include "img/pb/pidns.pb-c.h"
 #include "img/pb/utsns.pb-c.h"
@@ -211,102 +210,6 @@ int ns_tape_uts(struct restore *r, uint32_t id, struct error *err)
 	return 0;
 }
 
-static int tape_sysctl(struct restore *r, struct tape *tape, const char *name, const char *value,
-		       struct error *err)
-{
-	int proc = ns_proc_fd(r, err);
-	char path[64];
-	uint32_t fd;
-
-	if (proc < 0)
-		return proc;
-	snprintf(path, sizeof(path), "sys/%s", name);
-	fd = tape_call(tape, SYS_openat,
-		       TAPE_ARGS(tape_imm((uint64_t)proc), tape_at(area_add_string(&r->area, path)),
-				 tape_imm(O_WRONLY)),
-		       "open /proc/%s", path);
-	tape_call(tape, SYS_write,
-		  TAPE_ARGS(tape_slot(fd), tape_at(area_add_string(&r->area, value)),
-			    tape_imm(strlen(value))),
-		  "setting %s to %s", name, value);
-	tape_call(tape, SYS_close, TAPE_ARGS(tape_slot(fd)), "setting %s", name);
-	return 0;
-}
-
-/* What a new IPC namespace begins with needs not be written. */
-#define SHM_DEFAULT (UINT64_MAX - (UINT64_C(1) << 24))
-
-struct ipc_value {
-	const char *name;
-	uint64_t value;
-	uint64_t fresh;
-};
-
-static int refuse_ipc_objects(struct restore *r, uint32_t id, struct error *err)
-{
-	static const struct {
-		enum img_kind kind;
-		const char *what;
-	} objects[] = { { IMG_KIND_IPC_SHM, "shared memory segments" },
-			{ IMG_KIND_IPC_MSG, "message queues" },
-			{ IMG_KIND_IPC_SEM, "semaphores" } };
-
-	for (size_t i = 0; i < ARRAY_SIZE(objects); i++) {
-		cleanup_image struct image image = IMAGE_INIT;
-		int ret = image_open(&image, r->opts->images_dir, objects[i].kind, id, err);
-
-		if (ret == -ENOENT)
-			continue;
-		if (ret < 0)
-			return ret;
-		if (image_left(&image))
-			return err_set(err, -EOPNOTSUPP, "System V %s can't be rebuilt yet",
-				       objects[i].what);
-	}
-	return 0;
-}
-
-int ns_tape_ipc(struct restore *r, uint32_t id, struct error *err)
-{
-	static const uint32_t fresh_sem[] = { 32000, 1024000000, 500, 32000 };
-	struct tape *tape = r->root->build;
-	IpcVarEntry *v = NULL;
-	char text[96];
-	int ret = image_read_one(r->opts->images_dir, IMG_KIND_IPC_VAR, id, &r->arena, &v, err);
-
-	if (ret < 0)
-		return ret;
-	const struct ipc_value values[] = {
-		{ "kernel/msgmax", v->msg_ctlmax, 8192 },
-		{ "kernel/msgmnb", v->msg_ctlmnb, 16384 },
-		{ "kernel/msgmni", v->msg_ctlmni, 32000 },
-		{ "kernel/shmmax", v->shm_ctlmax, SHM_DEFAULT },
-		{ "kernel/shmall", v->shm_ctlall, SHM_DEFAULT },
-		{ "kernel/shmmni", v->shm_ctlmni, 4096 },
-		{ "kernel/shm_rmid_forced", v->shm_rmid_forced, 0 },
-		{ "fs/mqueue/queues_max", v->mq_queues_max, 256 },
-		{ "fs/mqueue/msg_max", v->mq_msg_max, 10 },
-		{ "fs/mqueue/msgsize_max", v->mq_msgsize_max, 8192 },
-		{ "fs/mqueue/msg_default", v->has_mq_msg_default ? v->mq_msg_default : 10, 10 },
-		{ "fs/mqueue/msgsize_default",
-		  v->has_mq_msgsize_default ? v->mq_msgsize_default : 8192, 8192 },
-	};
-
-	for (size_t i = 0; ret >= 0 && i < ARRAY_SIZE(values); i++) {
-		if (values[i].value == values[i].fresh)
-			continue;
-		snprintf(text, sizeof(text), "%" PRIu64, values[i].value);
-		ret = tape_sysctl(r, tape, values[i].name, text, err);
-	}
-	if (ret >= 0 && v->n_sem_ctls == ARRAY_SIZE(fresh_sem) &&
-	    memcmp(v->sem_ctls, fresh_sem, sizeof(fresh_sem)) != 0) {
-		snprintf(text, sizeof(text), "%u %u %u %u", v->sem_ctls[0], v->sem_ctls[1],
-			 v->sem_ctls[2], v->sem_ctls[3]);
-		ret = tape_sysctl(r, tape, "kernel/sem", text, err);
-	}
-	return ret < 0 ? ret : refuse_ipc_objects(r, id, err);
-}
-
 int ns_tape(struct restore *r, struct tape *tape, struct error *err)
 {
 	int ret = tape_join(r, tape, err);
@@ -317,6 +220,6 @@ int ns_tape(struct restore *r, struct tape *tape, struct error *err)
 	if (ret >= 0 && r->clone_flags & CLONE_NEWUTS)
 		ret = ns_tape_uts(r, r->root->ids->uts_ns_id, err);
 	if (ret >= 0 && r->clone_flags & CLONE_NEWIPC)
-		ret = ns_tape_ipc(r, r->root->ids->ipc_ns_id, err);
+		ret = ipc_tape(r, r->root->ids->ipc_ns_id, err);
 	return ret;
 }

@@ -27,7 +27,6 @@ uint32_t ns_id(const TaskKobjIdsEntry *ids, uint64_t flag);
 
 /* R's tape, in a new namespace: what is in it. */
 int ns_tape_uts(struct restore *r, uint32_t id, struct error *err);
-int ns_tape_ipc(struct restore *r, uint32_t id, struct error *err);
 
 /* ns-nested-restore.c: namespaces that the root task is not in. R makes them all, fills them,
  * and goes back to its own; tasks enter theirs. */

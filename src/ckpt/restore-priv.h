@@ -45,6 +45,7 @@ struct rextra;
 struct rghost;
 struct rnetns;
 struct rshmems;
+struct rsysv;
 struct rmemfds;
 struct frame_context;
 struct rmounts;
@@ -181,6 +182,8 @@ struct restore {
 	struct rnetns *netns;	/* netns-restore.c; NULL: no new network namespace */
 	struct rshmems *shmems; /* shmem-restore.c; NULL: not collected yet */
 	uint64_t shmem_window;	/* ... its addresses without memory */
+	struct rsysv *sysv;	/* sysv-restore.c; NULL: none */
+	bool shm_rmid_forced;	/* of the tree's IPC namespace */
 	FileLockEntry **locks;
 	size_t n_locks;
 	bool owners;	  /* some file has an owner that gets its signals */

@@ -25,6 +25,7 @@
 #include "ckpt/ns-restore.h"
 #include "ckpt/restore-priv.h"
 #include "ckpt/shmem-restore.h"
+#include "ckpt/sysv.h"
 #include "img/image.h"
 #include "img/pb/stats.pb-c.h"
 
@@ -263,6 +264,8 @@ static int restore_run(struct restore *r, struct error *err)
 	if (ret >= 0)
 		ret = vdso_find(r, err);
 	if (ret >= 0)
+		ret = sysv_load_segments(r, err);
+	if (ret >= 0)
 		ret = mem_place_area(r, err);
 	if (ret >= 0)
 		ret = area_init(&r->area, err);
@@ -285,6 +288,7 @@ static void restore_done(struct restore *r)
 {
 	files_done(r);
 	shmem_restore_done(r);
+	sysv_restore_done(r);
 	area_done(&r->area);
 	strv_done(&r->made_groups);
 	free(r->own_children);
