@@ -370,7 +370,7 @@ static const struct {
 	{ "link_nsid", false, KERN_KCMP },
 	{ "ns_pid", false, KERN_KCMP },
 	{ "memfd_hugetlb", false, KERN_KCMP },
-	{ "move_mount_set_group", false, KERN_KCMP },
+	{ "move_mount_set_group", true, KERN_KCMP },
 	{ "sk_unix_file", true, KERN_KCMP },
 	{ "sockopt_buf_lock", false, KERN_KCMP },
 	{ "net_diag_raw", false, KERN_KCMP },

@@ -106,6 +106,20 @@ static int find_other_name(struct dump *dump, const struct dump_fd *fd, char **p
 	return r == 0 ? lost->code : r < 0 ? r : 0;
 }
 
+/* The name may lead to it through another mount, which lies over the one it was opened on. */
+static int check_mount(const struct dump *dump, const struct dump_fd *fd, const char *path,
+		       int found, struct error *err)
+{
+	struct statx stx;
+
+	if (!dump->ns[DUMP_NS_MNT].other ||
+	    statx(found, "", AT_EMPTY_PATH, STATX_MNT_ID, &stx) < 0 ||
+	    !(stx.stx_mask & STATX_MNT_ID) || stx.stx_mnt_id == (uint64_t)fd->mnt_id)
+		return 0;
+	return err_set(err, -EOPNOTSUPP, "%s: something is mounted over the mount of '%s'",
+		       fd->look.where, path);
+}
+
 /* Does the tree still find that file by its name, or by another one? */
 static int check_name(struct dump *dump, const struct dump_fd *fd, char **ret_path,
 		      struct error *err)
@@ -135,7 +149,7 @@ static int check_name(struct dump *dump, const struct dump_fd *fd, char **ret_pa
 	if (fstat(found, &now) < 0)
 		return err_sys(err, "%s: stat '%s'", fd->look.where, path);
 	if (now.st_dev == st->st_dev && now.st_ino == st->st_ino)
-		return 0;
+		return check_mount(dump, fd, path, found, err);
 	if (dump->opts->evasive_devices && S_ISCHR(st->st_mode) && S_ISCHR(now.st_mode) &&
 	    now.st_rdev == st->st_rdev)
 		return 0;

@@ -193,10 +193,11 @@ static bool can_mount(const struct dump *dump, const struct mountinfo *mount)
 	return empty && (is_whole(mount) || is_namespaced_cgroup(dump, mount));
 }
 
+/* By the restore's caller. What further namespaces have of it are binds. */
 static bool is_given(const struct dump *dump, const struct mnt_ns *ns,
 		     const struct mountinfo *mount)
 {
-	return (mnt_is_root(ns, mount) && ns == &dump->mnts[0]) || external_key(dump, mount);
+	return ns == &dump->mnts[0] && (mnt_is_root(ns, mount) || external_key(dump, mount));
 }
 
 bool mnt_has_files(const struct dump *dump, const struct mnt_ns *ns, const struct mountinfo *mount)
@@ -215,24 +216,6 @@ static bool is_below(const char *path, const char *root)
 	if (root[len - 1] == '/')
 		len--;
 	return !strncmp(path, root, len) && (path[len] == '/' || !path[len]);
-}
-
-/* Can the restore bind it from what is there anyway? */
-static bool can_bind(const struct dump *dump, const struct mountinfo *mount)
-{
-	for (size_t i = 0; i < dump->n_mnts; i++) {
-		const struct mnt_ns *ns = &dump->mnts[i];
-
-		for (size_t j = 0; j < ns->table.n; j++) {
-			const struct mountinfo *from = &ns->table.mounts[j];
-
-			if (mnt_device(from) == mnt_device(mount) &&
-			    (is_given(dump, ns, from) || can_mount(dump, from)) &&
-			    is_below(mount->root, from->root))
-				return true;
-		}
-	}
-	return false;
 }
 
 /* ------------------------------------------------------------ found outside */
@@ -270,6 +253,27 @@ static const struct mountinfo *find_outside(struct mnt_write *m, const struct mo
 	    mount->master != found->master)
 		return NULL;
 	return found;
+}
+
+/* Can the restore bind it from what is there anyway? */
+static bool can_bind(struct mnt_write *m, const struct mountinfo *mount)
+{
+	const struct dump *dump = m->dump;
+
+	for (size_t i = 0; i < dump->n_mnts; i++) {
+		const struct mnt_ns *ns = &dump->mnts[i];
+
+		for (size_t j = 0; j < ns->table.n; j++) {
+			const struct mountinfo *from = &ns->table.mounts[j];
+
+			if (from != mount && mnt_device(from) == mnt_device(mount) &&
+			    (is_given(dump, ns, from) || can_mount(dump, from) ||
+			     find_outside(m, from)) &&
+			    is_below(mount->root, from->root))
+				return true;
+		}
+	}
+	return false;
 }
 
 /* Its path outside, which the images keep without the first slash. */
@@ -384,15 +388,19 @@ static int set_origin(struct mnt_write *m, const struct mountinfo *mount, MntEnt
 	const char *key = external_key(m->dump, mount);
 	const struct mountinfo *from;
 
-	entry->ext_key = (char *)key;
-	if (is_given(m->dump, m->ns, mount))
+	if (is_given(m->dump, m->ns, mount)) {
+		entry->ext_key = (char *)key;
 		return 0;
+	}
 	if (can_mount(m->dump, mount))
 		return save_content(m, mount, err);
-	if (can_bind(m->dump, mount))
-		return 0;
 	from = find_outside(m, mount);
-	return from ? set_outside(m, from, mount, entry, err) : refuse(mount, err);
+	if (from)
+		return set_outside(m, from, mount, entry, err);
+	if (can_bind(m, mount))
+		return 0;
+	entry->ext_key = (char *)key; /* of a namespace beside the root task's */
+	return key ? 0 : refuse(mount, err);
 }
 
 static int write_mount(struct mnt_write *m, const struct mountinfo *mount, struct error *err)

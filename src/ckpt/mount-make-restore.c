@@ -123,6 +123,7 @@ static int copy_outside(struct restore *r, struct rmount *m, const char *path, s
 			       m->entry->mountpoint, path);
 	m->fd = fd_stage_consume(r, take_fd(&fd), err);
 	m->given = true;
+	m->by_us = true;
 	m->slave = outer;
 	return m->fd < 0 ? m->fd : 0;
 }
@@ -150,8 +151,14 @@ static int copy_external(struct restore *r, struct rmount *m, struct error *err)
 	if (strcmp(e->ext_key, FOUND_OUTSIDE) == 0)
 		return copy_found(r, m, err);
 	outside = externals_find(&r->mounts->externals, "mnt", e->ext_key);
-	if (outside && outside->value)
-		return copy_outside(r, m, outside->value, err);
+	if (outside && outside->value) {
+		/* CRIU stands in the root folder when it looks. */
+		const char *path = outside->value[0] == '/'
+					   ? outside->value
+					   : arena_printf(&r->arena, "/%s", outside->value);
+
+		return path ? copy_outside(r, m, path, err) : err_oom(err);
+	}
 	ret = err_set(err, -EINVAL, "mount '%s' is from outside", e->mountpoint);
 	err_hint(err, "say what to mount there: --external 'mnt[%s]:PATH'", e->ext_key);
 	return ret;
@@ -207,6 +214,7 @@ static int make_tmpfs(struct restore *r, struct rmount *m, struct error *err)
 	if (fd < 0)
 		return fd;
 	m->fd = fd;
+	m->by_us = true;
 	if (syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
 		return err_sys(err, "mount '%s': attributes", m->entry->mountpoint);
 	return 0;
@@ -230,23 +238,54 @@ int mount_make(struct restore *r, struct rmount *m, struct error *err)
 
 /* ----------------------------------------------------------------------- binds */
 
-/* A folder that had been deleted is made for a moment: a mount can be of it all the same. */
-static void tape_deleted(struct restore *r, const struct rmount *m, const struct rmount *from,
-			 const char *rest, bool make)
+/* The images don't tell: it is what it is mounted on. */
+static bool is_file(const struct restore *r, const struct rmount *m)
 {
-	struct tape *tape = r->root->build;
+	struct mount_view view;
+	struct stat st;
+
+	return m->parent &&
+	       mount_peek(r, true, (int32_t)m->parent->entry->mnt_id, m->entry->mountpoint,
+			  &view) &&
+	       fstatat(view.fd, view.path, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISDIR(st.st_mode);
+}
+
+/* What had been deleted is made once more: a mount can be of it all the same. */
+static void tape_deleted(struct restore *r, struct rmount *m, const struct rmount *from,
+			 const char *rest)
+{
 	uint64_t path = area_add_string(&r->area, rest);
 
-	if (make)
-		tape_call(tape, SYS_mkdirat,
+	m->deleted_from = from;
+	m->deleted_file = is_file(r, m);
+	if (m->deleted_file)
+		tape_call(r->root->build, SYS_mknodat,
+			  TAPE_ARGS(tape_imm((uint64_t)from->fd), tape_at(path),
+				    tape_imm(S_IFREG | 0644)),
+			  "making deleted file '%s' of mount '%s' again", m->entry->root,
+			  m->entry->mountpoint);
+	else
+		tape_call(r->root->build, SYS_mkdirat,
 			  TAPE_ARGS(tape_imm((uint64_t)from->fd), tape_at(path), tape_imm(0755)),
 			  "making deleted folder '%s' of mount '%s' again", m->entry->root,
 			  m->entry->mountpoint);
-	else
-		tape_call(tape, SYS_unlinkat,
-			  TAPE_ARGS(tape_imm((uint64_t)from->fd), tape_at(path),
-				    tape_imm(AT_REMOVEDIR)),
+}
+
+void mounts_tape_delete(struct restore *r)
+{
+	for (size_t i = 0; i < r->mounts->n; i++) {
+		const struct rmount *m = &r->mounts->v[i];
+		const char *rest;
+
+		if (!m->deleted_from)
+			continue;
+		rest = mount_below(m->entry->root, m->deleted_from->entry->root);
+		tape_call(r->root->build, SYS_unlinkat,
+			  TAPE_ARGS(tape_imm((uint64_t)m->deleted_from->fd),
+				    tape_at(area_add_string(&r->area, rest)),
+				    tape_imm(m->deleted_file ? 0 : AT_REMOVEDIR)),
 			  "removing '%s' again", m->entry->root);
+	}
 }
 
 static int make_bind(struct restore *r, struct rmount *m, const struct rmount *from,
@@ -263,7 +302,7 @@ static int make_bind(struct restore *r, struct rmount *m, const struct rmount *f
 	uint32_t slot;
 
 	if (deleted)
-		tape_deleted(r, m, from, rest, true);
+		tape_deleted(r, m, from, rest);
 	if (*rest) {
 		found = tape_call(tape, SYS_openat2,
 				  TAPE_ARGS(at, tape_at(area_add_string(&r->area, rest)),
@@ -279,8 +318,6 @@ static int make_bind(struct restore *r, struct rmount *m, const struct rmount *f
 			 "copying '%s' for mount '%s'", m->entry->root, m->entry->mountpoint);
 	if (*rest)
 		tape_call(tape, SYS_close, TAPE_ARGS(tape_slot(found)), "closing it");
-	if (deleted)
-		tape_deleted(r, m, from, rest, false);
 	return keep(r, m, slot, err);
 }
 

@@ -30,10 +30,13 @@ struct rmount {
 	struct rmount_ns *ns;
 	struct rmount *parent; /* NULL: root of its namespace */
 	bool given;	       /* made by M of something outside */
+	bool by_us;	       /* fd is open in M, too */
 	bool attached;
-	bool slave; /* has its master, or needs none */
-	bool done;  /* its propagation is that of the images */
-	int fd;	    /* staging number; -1: not made yet */
+	bool slave;			   /* has its master, or needs none */
+	bool done;			   /* its propagation is that of the images */
+	const struct rmount *deleted_from; /* shows a part of it that must go again */
+	bool deleted_file;
+	int fd; /* staging number; -1: not made yet */
 };
 
 struct rmounts {
@@ -55,6 +58,8 @@ const char *mount_below(const char *path, const char *base);
 int mount_make(struct restore *r, struct rmount *m, struct error *err);
 /* All that show a part of what m shows, and are not made yet; m was just attached. */
 int mount_make_binds(struct restore *r, const struct rmount *m, struct error *err);
+/* All are attached: a mount whose folder is gone could not be. */
+void mounts_tape_delete(struct restore *r);
 
 /* mount-restore.c: R's tape goes to that namespace. */
 void mount_tape_go(struct restore *r, struct rmount_ns *ns);

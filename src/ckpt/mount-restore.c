@@ -15,6 +15,7 @@
 #include <linux/mount.h>
 #include <linux/openat2.h>
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 
@@ -238,6 +239,7 @@ int mounts_tape(struct restore *r, struct error *err)
 		ret = tape_all(r, err);
 	if (ret < 0)
 		return ret;
+	mounts_tape_delete(r);
 	for (size_t i = 0; i < r->mounts->n_ns; i++)
 		tape_pivot(r, &r->mounts->ns[i]);
 	ret = mounts_tape_share(r, err);
@@ -271,4 +273,38 @@ int mount_place(struct restore *r, bool has_id, int32_t mnt_id, const char *path
 	*ret_dir = tape_imm((uint64_t)r->proc_fd);
 	*ret_path = arena_printf(&r->arena, "self/fd/%d", m->fd);
 	return *ret_path ? 0 : err_oom(err);
+}
+
+/* What M has of that file system. */
+bool mount_peek(const struct restore *r, bool has_id, int32_t mnt_id, const char *path,
+		struct mount_view *ret)
+{
+	const struct rmount *m = NULL;
+	const char *rest;
+	size_t n;
+
+	if (!has_id || !r->new_mnt_ns)
+		return false;
+	for (size_t i = 0; i < r->mounts->n && !m; i++)
+		if (r->mounts->v[i].entry->mnt_id == (uint32_t)mnt_id)
+			m = &r->mounts->v[i];
+	rest = m ? mount_below(path, m->entry->mountpoint) : NULL;
+	if (!rest)
+		return false;
+	ret->mountpoint = m->entry->mountpoint;
+	for (size_t i = 0; i < r->mounts->n; i++) {
+		const struct rmount *from = &r->mounts->v[i];
+		const char *top;
+
+		if (!from->by_us || from->entry->root_dev != m->entry->root_dev)
+			continue;
+		top = mount_below(m->entry->root, from->entry->root);
+		if (!top)
+			continue;
+		n = (size_t)snprintf(ret->path, sizeof(ret->path), "%s%s%s", top, *top ? "/" : "",
+				     rest);
+		ret->fd = from->fd;
+		return n < sizeof(ret->path);
+	}
+	return false;
 }

@@ -26,6 +26,17 @@ void mounts_tape_enter(struct restore *r, struct rtask *t);
 int mount_place(struct restore *r, bool has_id, int32_t mnt_id, const char *path,
 		struct tape_arg *ret_dir, const char **ret_path, struct error *err);
 
+/* The same file as M can look at it, before the tree is there. */
+struct mount_view {
+	int fd; /* borrowed; `path` is below it */
+	const char *mountpoint;
+	char path[4096];
+};
+
+/* False: M can't, the file system is still to be made; or the images have no mounts. */
+bool mount_peek(const struct restore *r, bool has_id, int32_t mnt_id, const char *path,
+		struct mount_view *ret);
+
 /* A tmpfs with its content, made by M, not attached anywhere yet; returns its staging
  * number. (tmpfs-restore.c) */
 int tmpfs_make(struct restore *r, const MntEntry *mount, struct error *err);

@@ -74,39 +74,58 @@ static const char *fd_link(int fd, char link[FD_LINK_MAX])
 
 enum ghost_state { GHOST_NAMED = 1, GHOST_NAMELESS };
 
-/* Does the tree's root have that path now? */
-static bool path_taken(const struct restore *r, const char *path)
+/* Does the tree have that path now? What M can't see, it has not. */
+static bool path_taken(const struct restore *r, const RegFileEntry *reg, const char *path)
 {
-	cleanup_fd int root =
-		open(r->opts->root ? r->opts->root : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	cleanup_fd int fd = -EBADF;
+	struct mount_view view;
 
-	if (root < 0)
-		return false;
-	fd = path_open_in_root(root, path, O_PATH | O_NOFOLLOW, 0, NULL);
+	if (mount_peek(r, reg->has_mnt_id, reg->mnt_id, path, &view)) {
+		fd = path_open_in_root(view.fd, view.path, O_PATH | O_NOFOLLOW, 0, NULL);
+	} else if (!r->new_mnt_ns) {
+		cleanup_fd int root =
+			open(r->opts->root ? r->opts->root : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+		if (root >= 0)
+			fd = path_open_in_root(root, path, O_PATH | O_NOFOLLOW, 0, NULL);
+	}
 	return fd >= 0;
+}
+
+/* Where the search for a folder ends: its file system is not left. */
+static bool is_top(const struct restore *r, const RegFileEntry *reg, const char *folder)
+{
+	struct mount_view view;
+
+	if (!*folder)
+		return true;
+	if (!r->new_mnt_ns || !reg->has_mnt_id)
+		return false;
+	return !mount_peek(r, true, reg->mnt_id, folder, &view) ||
+	       strcmp(folder, view.mountpoint) == 0;
 }
 
 /*
  * Where a ghost has its name for a moment: under its own, beside it if that is
  * taken, or in the nearest folder that is still there if its own is gone too.
  */
-static char *ghost_path(struct restore *r, const char *name, uint32_t id)
+static char *ghost_path(struct restore *r, const RegFileEntry *reg, uint32_t id)
 {
-	char *folder = arena_strdup(&r->arena, name);
+	char *folder = arena_strdup(&r->arena, reg->name);
 	char *slash = folder ? strrchr(folder, '/') : NULL;
 	bool moved = false;
 
 	if (!slash)
 		return folder;
-	for (*slash = 0; *folder && !path_taken(r, folder); *slash = 0) {
+	for (*slash = 0; !is_top(r, reg, folder) && !path_taken(r, reg, folder); *slash = 0) {
 		moved = true;
 		slash = strrchr(folder, '/');
 	}
 	if (moved)
-		return arena_printf(&r->arena, "%s/%s.cryo-%x", folder, strrchr(name, '/') + 1, id);
-	return path_taken(r, name) ? arena_printf(&r->arena, "%s.cryo-%x", name, id)
-				   : arena_strdup(&r->arena, name);
+		return arena_printf(&r->arena, "%s/%s.cryo-%x", folder, strrchr(reg->name, '/') + 1,
+				    id);
+	return path_taken(r, reg, reg->name) ? arena_printf(&r->arena, "%s.cryo-%x", reg->name, id)
+					     : arena_strdup(&r->arena, reg->name);
 }
 
 /* The image's bytes from here to its end, or its chunks, into the new file. */
@@ -179,7 +198,7 @@ static int tape_new_ghost(struct restore *r, struct tape *tape, struct rghost *g
 	uint32_t slot;
 	int ret;
 
-	ghost->path = ghost_path(r, reg->name, ghost->id);
+	ghost->path = ghost_path(r, reg, ghost->id);
 	if (!ghost->path)
 		return err_oom(err);
 	ret = mount_place(r, reg->has_mnt_id, reg->mnt_id, ghost->path, &dir, &place, err);

@@ -49,7 +49,7 @@ static void print_obstacle(void *arg, const struct error *obstacle)
 		printf("  hint: %s\n", obstacle->hint);
 }
 
-static int check_tree(const struct check_options *o, struct program *p, struct error *err)
+static int check_tree(struct check_options *o, struct program *p, struct error *err)
 {
 	struct cryo_dump_opts opts = CRYO_DUMP_OPTS_INIT;
 	int r;

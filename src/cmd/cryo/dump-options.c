@@ -68,8 +68,8 @@ static int parse_cgroups_mode(const char *s, enum cryo_cgroups_mode *ret, struct
 	return err_set(err, -EINVAL, "--manage-cgroups: unknown mode '%s'", s);
 }
 
-int dump_options_use(const struct dump_options *o, const struct program *p,
-		     struct cryo_dump_opts *ret, struct error *err)
+int dump_options_use(struct dump_options *o, const struct program *p, struct cryo_dump_opts *ret,
+		     struct error *err)
 {
 	int r;
 
@@ -78,6 +78,8 @@ int dump_options_use(const struct dump_options *o, const struct program *p,
 		r = parse_size(o->ghost_limit, &ret->ghost_limit, err);
 	if (r == 0 && o->manage_cgroups)
 		r = parse_cgroups_mode(o->manage_cgroups, &ret->cgroups, err);
+	if (r == 0)
+		r = old_mount_options_use(&o->old_mounts, &o->externals, err);
 	if (r < 0)
 		return r;
 	ret->images_dir = p->images_dir;
@@ -124,5 +126,6 @@ int dump_script_run(const struct dump_options *o, const char *action, struct err
 void dump_options_done(struct dump_options *o)
 {
 	strv_done(&o->externals);
+	old_mount_options_done(&o->old_mounts);
 	strv_done(&o->empty_ns);
 }

@@ -7,6 +7,7 @@
 
 #include "base/opts.h"
 #include "base/strv.h"
+#include "cmd/cryo/old-mount-options.h"
 #include "cmd/cryo/program.h"
 
 struct cryo_dump_opts;
@@ -26,6 +27,7 @@ struct dump_options {
 	const char *prev_images_dir;
 	struct strv externals;
 	struct strv empty_ns;
+	struct old_mount_options old_mounts;
 	bool shell_job;
 	bool leave_running;
 	bool leave_stopped;
@@ -53,6 +55,7 @@ struct dump_options {
 		OPT_STRING(0, "root", type, root, "DIR", "the tree's root folder"),                \
 		OPT_LIST(0, "external", type, externals, "KIND[NAME]:KEY",                         \
 			 "this object stays outside of the images"),                               \
+		OLD_MOUNT_OPTIONS(type, old_mounts),                                               \
 		OPT_LIST(0, "empty-ns", type, empty_ns, "net",                                     \
 			 "do not save what is in that namespace"),                                 \
 		OPT_FLAG('l', "file-locks", type, file_locks, "save file locks"),                  \
@@ -73,8 +76,8 @@ struct dump_options {
 			     "ignore, none, props, soft, full or strict (soft)")
 
 /* Fills `ret` from the options; what it borrows lives as long as they do. */
-int dump_options_use(const struct dump_options *o, const struct program *p,
-		     struct cryo_dump_opts *ret, struct error *err);
+int dump_options_use(struct dump_options *o, const struct program *p, struct cryo_dump_opts *ret,
+		     struct error *err);
 
 /* Runs the action script, if there is one. A failure of the script is one of ours. */
 int dump_script_run(const struct dump_options *o, const char *action, struct error *err);

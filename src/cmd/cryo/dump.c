@@ -100,7 +100,7 @@ static void print_stats(const struct cryo_dump_stats *stats)
 	       (unsigned long long)stats->pages_scanned, (unsigned long long)stats->pages_written);
 }
 
-static int dump(const struct dump_options *o, struct program *p, struct error *err)
+static int dump(struct dump_options *o, struct program *p, struct error *err)
 {
 	struct cryo_dump_opts opts = CRYO_DUMP_OPTS_INIT;
 	struct cryo_dump_stats stats;

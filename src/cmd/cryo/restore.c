@@ -19,6 +19,7 @@
 #include "base/spawn.h"
 #include "base/strv.h"
 #include "cmd/cryo/commands.h"
+#include "cmd/cryo/old-mount-options.h"
 #include "cmd/cryo/program.h"
 
 struct restore_options {
@@ -40,6 +41,7 @@ struct restore_options {
 	const char *action_script;
 	int status_fd;
 	struct strv externals;
+	struct old_mount_options old_mounts;
 	struct strv empty_ns;
 	struct strv inherit_fds;
 	struct strv join_ns;
@@ -65,6 +67,7 @@ static const struct opt restore_option_table[] = {
 	F('j', "shell-job", shell_job, "let the root join the caller's session and terminal"),
 	S('r', "root", root, "DIR", "folder that becomes the root of the tree's mounts"),
 	L(0, "external", externals, "KEY:VALUE", "object outside of the images"),
+	OLD_MOUNT_OPTIONS(struct restore_options, old_mounts),
 	L(0, "inherit-fd", inherit_fds, "fd[N]:KEY", "open descriptor N stands in for file KEY"),
 	L('J', "join-ns", join_ns, "TYPE:FILE", "join this namespace"),
 	L(0, "empty-ns", empty_ns, "TYPE", "make this namespace (net) without content"),
@@ -267,7 +270,7 @@ static void lists_done(struct lists *l)
 	free(l->join_ns);
 }
 
-static int restore_tree(struct program *p, const struct restore_options *o, struct lists *l,
+static int restore_tree(struct program *p, struct restore_options *o, struct lists *l,
 			pid_t *ret_pid, struct error *err)
 {
 	struct scripts scripts = { .path = o->action_script, .images_dir = o->common.images_dir };
@@ -277,6 +280,8 @@ static int restore_tree(struct program *p, const struct restore_options *o, stru
 
 	if (ret >= 0)
 		ret = parse_cgroups(o->cgroups, &opts.cgroups, err);
+	if (ret >= 0)
+		ret = old_mount_options_use(&o->old_mounts, &o->externals, err);
 	if (ret >= 0)
 		ret = fill_lists(o, l, err);
 	if (ret >= 0)
@@ -353,6 +358,7 @@ static int run_restore(const struct command *cmd, int argc, char **argv, void *p
 		r = wait_root(pid, &err);
 	lists_done(&lists);
 	strv_done(&o.externals);
+	old_mount_options_done(&o.old_mounts);
 	strv_done(&o.empty_ns);
 	strv_done(&o.inherit_fds);
 	strv_done(&o.join_ns);
