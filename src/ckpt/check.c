@@ -78,19 +78,23 @@ static int look_socket(struct check *check, pid_t host_pid, int number, struct f
 			      err);
 }
 
-static int check_locks(const struct check *check, const struct fd_look *look, pid_t host_pid,
-		       int number, struct error *err)
+/* What only fdinfo tells: locks, and what some kinds hold. */
+static int check_info(const struct check *check, const struct fd_look *look, pid_t host_pid,
+		      int number, struct error *err)
 {
+	const struct fd_kind *kind = fd_kind_of(look);
 	cleanup_free char *text = NULL;
 	char path[64];
 	size_t len;
 	int r;
 
-	if (check->opts->file_locks || look->link[0] != '/')
+	if (!kind->check_info && (check->opts->file_locks || look->link[0] != '/'))
 		return 0;
 	(void)snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", host_pid, number);
 	r = file_read_record_at(AT_FDCWD, path, FDINFO_MAX, &text, &len, err);
-	return r < 0 ? r : lock_check(check->opts, look->where, look->link, text, err);
+	if (r == 0)
+		r = lock_check(check->opts, look->where, look->link, text, err);
+	return r == 0 && kind->check_info ? kind->check_info(look->where, text, err) : r;
 }
 
 static int check_fd(struct check *check, pid_t host_pid, int number, struct error *err)
@@ -121,7 +125,7 @@ static int check_fd(struct check *check, pid_t host_pid, int number, struct erro
 			return r;
 	}
 	n = fd_kind_check(check->opts, &look, err);
-	return n < 0 ? (int)n : check_locks(check, &look, host_pid, number, err);
+	return n < 0 ? (int)n : check_info(check, &look, host_pid, number, err);
 }
 
 static int check_fds(struct check *check, pid_t host_pid, struct error *err)

@@ -112,6 +112,7 @@ struct dump_cgroups;
 struct dump_unix;
 struct sk_reference;
 struct tmpfs_ahead;
+struct nameless;
 struct mnt_ns;
 struct mnt_bare;
 struct page_mover;
@@ -140,7 +141,9 @@ struct dump {
 	uint32_t last_memfd_id;
 	struct image remaps; /* remap-fpath.img */
 	struct image locks;  /* filelocks.img */
-	void *locks_seen;    /* tsearch(3) of processes and files */
+	void *watched;	     /* tsearch(3) of what inotify and fanotify watch */
+	struct nameless *watched_nameless;
+	void *locks_seen; /* tsearch(3) of processes and files */
 	struct dump_file_ids *file_ids;
 	struct dump_shmems *shmems;
 	uint32_t last_shmem;

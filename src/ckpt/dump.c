@@ -25,6 +25,7 @@
 #include "ckpt/shmem.h"
 #include "ckpt/sk-more.h"
 #include "ckpt/sk-unix.h"
+#include "ckpt/watched.h"
 #include "img/pb/stats.pb-c.h"
 
 static int prepare(struct dump *dump, struct error *err)
@@ -48,6 +49,8 @@ static int prepare(struct dump *dump, struct error *err)
 		r = cgroup_prepare(dump, err);
 	if (r == 0)
 		r = mnt_prepare(dump, err);
+	if (r == 0)
+		r = watched_prepare(dump, err);
 	if (r == 0)
 		r = dump_pages_prepare(dump, err);
 	if (r == 0)
@@ -115,6 +118,8 @@ static int dump_frozen(struct dump *dump, struct error *err)
 		r = dump_task(dump, &dump->tasks[i], err);
 	if (r == 0)
 		r = unix_finish(dump, err);
+	if (r == 0)
+		r = watched_finish(dump, err);
 	if (r == 0)
 		r = shmem_write(dump, err);
 	if (r == 0)
@@ -191,6 +196,7 @@ static void dump_done(struct dump *dump)
 	shmem_done(dump);
 	pipes_done(dump);
 	locks_dump_done(dump);
+	watched_done(dump);
 	unix_done(dump);
 	sk_more_done(dump);
 	dump_pages_done(dump);

@@ -51,6 +51,8 @@ struct fd_kind {
 	/* Refuses what can't be saved although the kind can. May be NULL. */
 	int (*check)(const struct cryo_dump_opts *opts, const struct fd_look *look,
 		     struct error *err);
+	/* The same by what its fdinfo tells. May be NULL. */
+	int (*check_info)(const char *where, const char *fdinfo, struct error *err);
 	/* Writes the description's own record (files.img), and what it holds. */
 	int (*dump)(struct dump *dump, const struct dump_fd *fd, struct error *err);
 };
@@ -78,6 +80,11 @@ int unix_dump(struct dump *dump, const struct dump_fd *fd, struct error *err);
 /* sk-inet-dump.c */
 int inet_dump(struct dump *dump, const struct dump_fd *fd, struct error *err);
 int inet_check(const struct cryo_dump_opts *opts, const struct fd_look *look, struct error *err);
+
+/* inotify.c, fanotify.c */
+int inotify_dump(struct dump *dump, const struct dump_fd *fd, struct error *err);
+int fanotify_check_marks(const char *where, const char *fdinfo, struct error *err);
+int fanotify_dump(struct dump *dump, const struct dump_fd *fd, struct error *err);
 
 /* One file each, with its other half: eventfd.c, signalfd.c, timerfd.c, eventpoll.c */
 int eventfd_dump(struct dump *dump, const struct dump_fd *fd, struct error *err);

@@ -162,6 +162,8 @@ OWNER_OF(epfd)
 OWNER_OF(usk)
 OWNER_OF(isk)
 OWNER_OF(memfd)
+OWNER_OF(ify)
+OWNER_OF(ffy)
 #undef OWNER_OF
 
 /* A FIFO's is that of its name's record. */
@@ -196,6 +198,8 @@ static const struct file_kind {
 	  .tape = eventpoll_tape,
 	  .late = eventpoll_tape_late,
 	  .owner = epfd_owner },
+	{ .type = FD_TYPES__INOTIFY, .tape = inotify_tape, .owner = ify_owner },
+	{ .type = FD_TYPES__FANOTIFY, .tape = fanotify_tape, .owner = ffy_owner },
 	{ .type = FD_TYPES__MEMFD, .tape = memfd_tape, .owner = memfd_owner },
 	{ .type = FD_TYPES__UNIXSK, .tape = unix_tape, .owner = usk_owner },
 	{ .type = FD_TYPES__INETSK, .tape = inet_tape, .owner = isk_owner },
@@ -256,6 +260,8 @@ void files_done(struct restore *r)
 	free(r->ghosts);
 	for (size_t i = 0; i < r->n_tasks; i++)
 		free(r->tasks[i]->keep);
+	for (size_t i = 0; i < r->n_tasks; i++)
+		free(r->tasks[i]->hold);
 }
 
 /* ------------------------------------------------------------------ R opens */
@@ -375,19 +381,36 @@ int files_stage_extra(struct restore *r, uint32_t id, uint32_t flags, struct err
 
 /* ------------------------------------------------------------ each task places */
 
+static bool is_listed(const uint32_t *list, size_t n, int staging)
+{
+	for (size_t i = 0; i < n; i++)
+		if (list[i] == (uint32_t)staging)
+			return true;
+	return false;
+}
+
+static int list_add(uint32_t **list, size_t *n, int staging, struct error *err)
+{
+	uint32_t *more = NULL;
+
+	if (is_listed(*list, *n, staging))
+		return 0;
+	more = realloc(*list, (*n + 1) * sizeof(*more));
+	if (!more)
+		return err_oom(err);
+	*list = more;
+	more[(*n)++] = (uint32_t)staging;
+	return 0;
+}
+
 int fd_keep(struct rtask *t, int staging, struct error *err)
 {
-	uint32_t *keep = NULL;
+	return list_add(&t->keep, &t->n_keep, staging, err);
+}
 
-	for (size_t i = 0; i < t->n_keep; i++)
-		if (t->keep[i] == (uint32_t)staging)
-			return 0;
-	keep = realloc(t->keep, (t->n_keep + 1) * sizeof(*keep));
-	if (!keep)
-		return err_oom(err);
-	t->keep = keep;
-	keep[t->n_keep++] = (uint32_t)staging;
-	return 0;
+int fd_hold(struct rtask *t, int staging, struct error *err)
+{
+	return list_add(&t->hold, &t->n_hold, staging, err);
 }
 
 static int compare_numbers(const void *a, const void *b)
@@ -401,7 +424,7 @@ static int compare_numbers(const void *a, const void *b)
 /* Closes all that is neither the task's own nor kept. */
 static int tape_close_rest(struct rtask *t, struct error *err)
 {
-	cleanup_free uint32_t *open = calloc(t->n_fds + t->n_keep + 1, sizeof(*open));
+	cleanup_free uint32_t *open = calloc(t->n_fds + t->n_keep + t->n_hold + 1, sizeof(*open));
 	uint64_t from = 0;
 	size_t n = 0;
 
@@ -411,6 +434,9 @@ static int tape_close_rest(struct rtask *t, struct error *err)
 		open[n++] = t->fds[i]->fd;
 	for (size_t i = 0; i < t->n_keep; i++)
 		open[n++] = t->keep[i];
+	for (size_t i = 0; i < t->n_hold; i++)
+		if (!is_listed(t->keep, t->n_keep, (int)t->hold[i]))
+			open[n++] = t->hold[i];
 	qsort(open, n, sizeof(*open), compare_numbers);
 	for (size_t i = 0; i < n; i++) {
 		if (i && open[i] == open[i - 1])
@@ -547,8 +573,9 @@ int fd_tape_late(struct restore *r, struct rtask *t, struct error *err)
 void fd_tape_drop(struct rtask *t)
 {
 	for (size_t i = 0; i < t->n_keep; i++)
-		tape_call(t->become, SYS_close, TAPE_ARGS(tape_imm(t->keep[i])),
-			  "closing descriptor %u", t->keep[i]);
+		if (!is_listed(t->hold, t->n_hold, (int)t->keep[i]))
+			tape_call(t->become, SYS_close, TAPE_ARGS(tape_imm(t->keep[i])),
+				  "closing descriptor %u", t->keep[i]);
 }
 
 /* ------------------------------------------------------------------- checks */

@@ -39,6 +39,9 @@ struct rextra {
 struct rghost {
 	uint32_t id;	  /* of ghost-file-ID.img */
 	const char *path; /* where it is made and removed again; NULL until then */
+	bool known;	  /* the two below are */
+	uint32_t dev;	  /* 12 bits of major above 20 of minor */
+	uint64_t ino;
 	int anchor;	  /* staging descriptor that holds it */
 	uint64_t state;	  /* word in the area: has it its name? */
 	uint64_t stat_at; /* area: what it is, to know it again */
@@ -75,6 +78,9 @@ int files_stage_extra(struct restore *r, uint32_t id, uint32_t flags, struct err
 /* A descriptor that the become tape of `t` needs, and closes at its end. */
 int fd_keep(struct rtask *t, int staging, struct error *err);
 
+/* One that it needs even after fd_tape_drop(). */
+int fd_hold(struct rtask *t, int staging, struct error *err);
+
 /* R's tape opens the folders of that task. */
 int fd_stage_folders(struct restore *r, const struct rtask *t, struct error *err);
 
@@ -97,6 +103,8 @@ int eventfd_tape(struct restore *r, struct tape *tape, struct rfile *file, struc
 int signalfd_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
 int timerfd_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
 int eventpoll_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
+int inotify_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
+int fanotify_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
 int memfd_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
 /* All internet sockets of the tree at once. */
 int inet_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
@@ -115,6 +123,9 @@ int eventpoll_tape_late(struct restore *r, struct rtask *t, uint32_t number, str
 /* A record of files.img opened by its path; returns the entry whose result is the descriptor. */
 int reg_file_open(struct restore *r, struct tape *tape, struct rfile *file, uint32_t flags,
 		  uint32_t *ret_slot, struct error *err);
+/* 1: that inode is a ghost, made (R's tape) if it was not, and held by *ret_staging. */
+int ghost_anchor(struct restore *r, uint32_t dev, uint64_t ino, int *ret_staging,
+		 struct error *err);
 int ghosts_load(struct restore *r, struct error *err);
 void ghosts_undo(const struct restore *r);
 

@@ -120,7 +120,7 @@ static int write_ghost(struct dump *dump, uint32_t id, int fd, const struct stat
 	entry.gid = st->st_gid;
 	entry.mode = st->st_mode;
 	entry.has_dev = true;
-	entry.dev = (uint32_t)makedev(major(st->st_dev), minor(st->st_dev));
+	entry.dev = major(st->st_dev) << 20 | minor(st->st_dev);
 	entry.has_ino = true;
 	entry.ino = st->st_ino;
 	entry.atim = &atime;
@@ -146,6 +146,14 @@ static int write_ghost(struct dump *dump, uint32_t id, int fd, const struct stat
 	if (r < 0)
 		return r;
 	return image_finish(&image, err);
+}
+
+bool ghost_is_saved(const struct dump *dump, dev_t dev, ino_t ino)
+{
+	for (const struct ghost *g = dump->ghosts ? dump->ghosts->first : NULL; g; g = g->next)
+		if (g->dev == dev && g->ino == ino)
+			return true;
+	return false;
 }
 
 int ghost_dump(struct dump *dump, int fd, const struct stat *st, uint32_t *ret_id,

@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
 
@@ -12,5 +13,6 @@ struct dump;
 struct error;
 
 /* Saves it, once however many descriptors it has. `fd` may be opened in any way. */
+bool ghost_is_saved(const struct dump *dump, dev_t dev, ino_t ino);
 int ghost_dump(struct dump *dump, int fd, const struct stat *st, uint32_t *ret_id,
 	       struct error *err);

@@ -278,6 +278,43 @@ static int tape_make_ghost(struct restore *r, struct tape *tape, struct rghost *
 	return 0;
 }
 
+/* Some file that it is. ghosts_load() made it for one. */
+static const RegFileEntry *ghost_file(const struct restore *r, const struct rghost *ghost)
+{
+	size_t i = 0;
+
+	while (r->files[i].ghost != ghost->id)
+		i++;
+	return r->files[i].entry->reg;
+}
+
+int ghost_anchor(struct restore *r, uint32_t dev, uint64_t ino, int *ret_staging, struct error *err)
+{
+	for (size_t i = 0; i < r->n_ghosts; i++) {
+		struct rghost *ghost = &r->ghosts[i];
+		int ret = 0;
+
+		if (!ghost->known) {
+			GhostFileEntry *entry = NULL;
+
+			ret = image_read_one(r->opts->images_dir, IMG_KIND_GHOST_FILE, ghost->id,
+					     &r->arena, &entry, err);
+			if (ret < 0)
+				return ret;
+			ghost->known = true;
+			ghost->dev = entry->dev;
+			ghost->ino = entry->ino;
+		}
+		if (ghost->ino != ino || ghost->dev != dev)
+			continue;
+		if (!ghost->path)
+			ret = tape_make_ghost(r, r->root->build, ghost, ghost_file(r, ghost), err);
+		*ret_staging = ghost->anchor;
+		return ret < 0 ? ret : 1;
+	}
+	return 0;
+}
+
 /* After a failure, in M: one whose name is still there is removed, if it is the one made. */
 void ghosts_undo(const struct restore *r)
 {

@@ -47,6 +47,7 @@ struct rnetns;
 struct rshmems;
 struct rsysv;
 struct rmemfds;
+struct rwatched;
 struct frame_context;
 struct rmounts;
 struct rnested;
@@ -111,6 +112,8 @@ struct rtask {
 	uint32_t fork_entry; /* in forker->build: its result is the pid */
 	uint32_t *keep;	     /* staging descriptors the become tape needs */
 	size_t n_keep;
+	uint32_t *hold; /* the same, beyond fd_tape_drop(): watches-restore.c closes them */
+	size_t n_hold;
 	const VmaEntry *vdso; /* borrowed from mm; set by vdso_check() */
 	uint64_t stub;	      /* its return stub, in the vDSO's padding */
 	size_t stub_size;
@@ -146,6 +149,7 @@ struct restore_words {
 	uint64_t armed;	   /* guided tasks: waiting to be seized */
 	uint64_t seized;   /* M: they are */
 	uint64_t mapped;   /* tasks: have their memory */
+	uint64_t dropped;  /* tasks: have closed all but their own descriptors */
 	uint64_t built;	   /* tasks: complete */
 	uint64_t released; /* M: the one store */
 	uint64_t left;	   /* tasks: M may end without their noticing */
@@ -191,7 +195,12 @@ struct restore {
 	size_t fd_max;	  /* its size in bits */
 	int *own_fds;	  /* M's own, opened for the tree; closed at the end */
 	size_t n_own_fds;
-	int proc_fd; /* staging number of M's /proc; -1: not yet */
+	bool watching;		  /* inotify or fanotify: R adds what they watch at the end */
+	struct rwatched *watched; /* watches-restore.c */
+	size_t n_watched;
+	int watch_root; /* staging number of R's first root; -1: not yet */
+	int watch_fd;	/* staging number of what is to be watched next */
+	int proc_fd;	/* staging number of M's /proc; -1: not yet */
 
 	struct area area;
 	uint64_t base;

@@ -26,6 +26,7 @@
 #include "ckpt/restore-priv.h"
 #include "ckpt/shmem-restore.h"
 #include "ckpt/sysv.h"
+#include "ckpt/watches-restore.h"
 #include "img/image.h"
 #include "img/pb/stats.pb-c.h"
 
@@ -45,6 +46,7 @@ static void add_words(struct restore *r)
 	w->armed = area_add_word(&r->area);
 	w->seized = area_add_word(&r->area);
 	w->mapped = area_add_word(&r->area);
+	w->dropped = area_add_word(&r->area);
 	w->built = area_add_word(&r->area);
 	w->released = area_add_word(&r->area);
 	w->left = area_add_word(&r->area);
@@ -144,8 +146,13 @@ static int tape_become_task(struct restore *r, struct rtask *t, struct error *er
 	ret = leases_tape(r, t, err);
 	if (ret < 0)
 		return ret;
+	ret = watches_hold(r, t, err);
+	if (ret < 0)
+		return ret;
 	fd_tape_drop(t);
 	ret = locks_tape(r, t, err);
+	if (ret >= 0)
+		ret = watches_tape(r, t, err);
 	if (ret < 0)
 		return ret;
 	if (t->guided) {
@@ -287,6 +294,7 @@ static int restore_run(struct restore *r, struct error *err)
 static void restore_done(struct restore *r)
 {
 	files_done(r);
+	watches_done(r);
 	shmem_restore_done(r);
 	sysv_restore_done(r);
 	area_done(&r->area);
@@ -305,6 +313,7 @@ int restore_tampered(const struct cryo_restore_opts *opts,
 	struct restore r = {
 		.opts = opts,
 		.proc_fd = -1,
+		.watch_root = -1,
 		.root_pidfd = -EBADF,
 		.tamper = tamper,
 		.tamper_arg = arg,

@@ -127,5 +127,6 @@ void dump_options_done(struct dump_options *o)
 {
 	strv_done(&o->externals);
 	old_mount_options_done(&o->old_mounts);
+	strv_done(&o->irmap_paths);
 	strv_done(&o->empty_ns);
 }

@@ -42,6 +42,9 @@ struct dump_options {
 	bool auto_dedup;
 	bool lazy_pages;
 	bool page_server;
+	bool force_irmap;	 /* accepted: names are always looked for */
+	bool fiemap, no_fiemap;	 /* accepted: holes are found either way */
+	struct strv irmap_paths; /* accepted: all mounts are searched */
 	bool stream;
 	bool unprivileged;
 	int status_fd;

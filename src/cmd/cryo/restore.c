@@ -33,6 +33,9 @@ struct restore_options {
 	bool tcp_close;
 	bool ext_unix_sk;
 	bool link_remap;
+	bool force_irmap;
+	struct strv irmap_paths;
+	const char *ghost_limit;
 	bool explain;
 	bool no_mntns_compat;
 	const char *root;
@@ -84,6 +87,10 @@ static const struct opt restore_option_table[] = {
 	OPT_INT(0, "status-fd", struct restore_options, status_fd, "N",
 		"write a zero byte there when the tree runs"),
 	F(0, "explain", explain, "print what each task will do before it is done"),
+	/* What the dump of CRIU's own was told. */
+	F(0, "force-irmap", force_irmap, NULL),
+	L(0, "irmap-scan-path", irmap_paths, "DIR", NULL),
+	S(0, "ghost-limit", ghost_limit, "SIZE", NULL),
 	F(0, "lazy-pages", lazy_pages, NULL),
 	F(0, "auto-dedup", auto_dedup, NULL),
 	F(0, "stream", stream, NULL),
@@ -362,6 +369,7 @@ static int run_restore(const struct command *cmd, int argc, char **argv, void *p
 	strv_done(&o.empty_ns);
 	strv_done(&o.inherit_fds);
 	strv_done(&o.join_ns);
+	strv_done(&o.irmap_paths);
 	if (r < 0)
 		return program_fail(p, &err);
 	return r ? r : program_finish(p);
