@@ -95,7 +95,7 @@ static int make_root(struct restore *r, struct error *err)
 	long pid = syscall(SYS_clone3, &args, sizeof(args));
 
 	if (pid == 0) {
-		(void)pie_play(r->live, r->root->build->index);
+		(void)pie_play(r->live, r->root->birth->index);
 		_exit(1);
 	}
 	if (pid < 0) {

@@ -30,33 +30,25 @@
 #define READ_LIMIT ((uint64_t)1 << 30) /* below its MAX_RW_COUNT */
 #define GENERATIONS_MAX 64
 
-void pages_plan_done(struct pages_plan *plan)
+int pages_list_add(struct pages_list *list, const struct pages_piece *piece, struct error *err)
 {
-	free(plan->pieces);
-	plan->pieces = NULL;
-}
+	struct pages_piece *last = list->n ? &list->pieces[list->n - 1] : NULL;
 
-static int add_piece(struct pages_plan *plan, uint64_t addr, uint64_t len, uint64_t offset, int fd,
-		     struct error *err)
-{
-	struct pages_piece *last = plan->n ? &plan->pieces[plan->n - 1] : NULL;
-
-	if (last && last->addr + last->len == addr && last->offset + last->len == offset &&
-	    last->fd == fd && last->len + len <= READ_LIMIT) {
-		last->len += len;
+	if (last && last->addr + last->len == piece->addr &&
+	    last->offset + last->len == piece->offset && last->fd == piece->fd) {
+		last->len += piece->len;
 		return 0;
 	}
-	if (plan->n == plan->size) {
-		size_t size = plan->size ? plan->size * 2 : 64;
-		struct pages_piece *pieces = realloc(plan->pieces, size * sizeof(*pieces));
+	if (list->n == list->size) {
+		size_t size = list->size ? list->size * 2 : 64;
+		struct pages_piece *pieces = reallocarray(list->pieces, size, sizeof(*pieces));
 
 		if (!pieces)
 			return err_oom(err);
-		plan->pieces = pieces;
-		plan->size = size;
+		list->pieces = pieces;
+		list->size = size;
 	}
-	plan->pieces[plan->n++] =
-		(struct pages_piece){ .addr = addr, .len = len, .offset = offset, .fd = fd };
+	list->pieces[list->n++] = *piece;
 	return 0;
 }
 
@@ -119,9 +111,8 @@ static int generation_fd(struct restore *r, struct rtask *t, struct generation *
 struct pages_job {
 	struct restore *r;
 	struct rtask *t;
-	struct pages_plan *plan;
+	struct mem_plan *plan;
 	struct sources sources;
-	uint64_t *filled;
 	size_t vma; /* the first whose end is behind the current address */
 };
 
@@ -152,8 +143,10 @@ static int take_present(struct pages_job *job, struct generation *g, uint64_t st
 			job->plan->vdso_seen = true;
 		} else if (v->status & (VMA_ANON_PRIVATE | VMA_FILE_PRIVATE) &&
 			   !(v->status & VMA_AREA_VVAR)) {
-			ret = add_piece(job->plan, start, stop - start, offset, fd, err);
-			job->filled[job->vma] += stop - start;
+			const struct pages_piece piece = { start, stop - start, offset, fd };
+
+			ret = pages_list_add(&job->plan->pages, &piece, err);
+			job->plan->filled[job->vma] += stop - start;
 			job->r->pages += (stop - start) / PAGEMAP_PAGE;
 		} else {
 			ret = err_set(err, -EBADMSG,
@@ -203,10 +196,9 @@ static int take_range(struct pages_job *job, size_t depth, uint64_t start, uint6
 	return 0;
 }
 
-int pages_plan(struct restore *r, struct rtask *t, struct pages_plan *plan, uint64_t *filled,
-	       struct error *err)
+int pages_plan(struct restore *r, struct rtask *t, struct mem_plan *plan, struct error *err)
 {
-	struct pages_job job = { .r = r, .t = t, .plan = plan, .filled = filled };
+	struct pages_job job = { .r = r, .t = t, .plan = plan };
 	int ret = open_generation(r, &job.sources, t->pid, err);
 
 	for (size_t i = 0; ret >= 0 && i < job.sources.row[0].map.n_runs; i++) {
@@ -235,22 +227,22 @@ static void tape_batch(struct restore *r, struct rtask *t, struct batch *b)
 
 	if (!b->n)
 		return;
-	entry = tape_call(t->become, SYS_preadv,
+	entry = tape_call(t->memory, SYS_preadv,
 			  TAPE_ARGS(tape_imm((uint64_t)b->fd),
 				    tape_at(area_add(&r->area, b->iov, b->n * sizeof(b->iov[0]))),
 				    tape_imm(b->n), tape_imm(b->offset)),
 			  "reading %" PRIu64 " pages from %" PRIx64 " on", b->bytes / PAGEMAP_PAGE,
 			  (uint64_t)(uintptr_t)b->iov[0].iov_base);
-	tape_expect(t->become, entry, PIE_RULE_EQUAL, (int64_t)b->bytes);
+	tape_expect(t->memory, entry, PIE_RULE_EQUAL, (int64_t)b->bytes);
 	b->n = 0;
 }
 
-void pages_tape(struct restore *r, struct rtask *t, const struct pages_plan *plan)
+void pages_tape(struct restore *r, struct rtask *t, const struct mem_plan *plan)
 {
 	struct batch b = { .n = 0 };
 
-	for (size_t i = 0; i < plan->n; i++) {
-		const struct pages_piece *p = &plan->pieces[i];
+	for (size_t i = 0; i < plan->reads.n; i++) {
+		const struct pages_piece *p = &plan->reads.pieces[i];
 
 		for (uint64_t done = 0; done < p->len;) {
 			uint64_t len = p->len - done;

@@ -51,6 +51,7 @@ struct rwatched;
 struct frame_context;
 struct rmounts;
 struct rnested;
+struct mem_plan;
 
 #define RESTORE_TASKS_MAX 65536
 #define RESTORE_HOLE ((uint64_t)1 << 30)  /* address space kept for the area */
@@ -106,8 +107,15 @@ struct rtask {
 	struct rthread *threads; /* none: zombies and helpers */
 	size_t n_threads;
 
-	struct tape *build;
+	struct tape *birth; /* what it is born with */
+	struct tape *build; /* what is planned for its building goes there: birth, or memory */
+	struct tape
+		*memory; /* where its memory is made: become; of a donor, between birth and it */
 	struct tape *become;
+	struct mem_plan *mem;
+	struct rtask *donor; /* its forker, with whom it shares pages; NULL: it shares none */
+	bool is_donor;	     /* of some child */
+	bool donates_early;  /* of one that is made before it begins its session */
 	pid_t host_pid;	     /* while the tree is built; 0: not known */
 	uint32_t fork_entry; /* in forker->build: its result is the pid */
 	uint32_t *keep;	     /* staging descriptors the become tape needs */
@@ -218,7 +226,9 @@ struct restore {
 	pid_t *own_children;	 /* M's before R was made */
 	size_t n_own_children;
 	uint64_t forking_ns;
-	uint64_t pages; /* pages whose content is restored */
+	uint64_t pages;		 /* pages whose content is restored */
+	uint64_t pages_compared; /* with those of the task's parent */
+	uint64_t pages_kept;	 /* of those: equal, shared again */
 };
 
 static inline uint64_t restore_addr(const struct restore *r, uint64_t offset)
@@ -233,6 +243,9 @@ static inline bool rtask_lives(const struct rtask *t)
 {
 	return t->kind == RTASK_ALIVE || t->kind == RTASK_STOPPED;
 }
+
+/* Whose memory the task is born with; NULL: M's. */
+const struct rtask *rtask_image(const struct rtask *t);
 
 /* "busybox" for messages; "?" where the images don't say. */
 const char *rtask_comm(const struct rtask *t);
@@ -252,7 +265,7 @@ int restore_load(struct restore *r, struct error *err);
 /* tree-restore.c */
 int tree_plan(struct restore *r, struct error *err);
 void tree_tape_pdeathsig(const struct restore *r, struct rtask *t);
-void tree_tape_children(struct restore *r, struct rtask *t);
+int tree_tape_children(struct restore *r, struct rtask *t, struct error *err);
 void tree_tape_groups(struct restore *r, struct rtask *t);
 
 /* vdso-restore.c */
@@ -270,7 +283,13 @@ size_t vdso_room(const struct restore *r);
 
 /* mem-restore.c */
 int mem_place_area(struct restore *r, struct error *err);
+/* Sets t->mem; the files behind its mappings are staged. */
+int mem_plan(struct restore *r, struct rtask *t, struct error *err);
+/* cow-restore.c: when all tasks have their plans. Sets donors. */
+int cow_plan(struct restore *r, struct error *err);
+/* mem-tape-restore.c: onto its memory tape. After the first, children that inherit are forked. */
 int mem_tape(struct restore *r, struct rtask *t, struct error *err);
+void mem_tape_finish(struct rtask *t);
 
 /* mapped-restore.c: what R can do only when all tasks have their memory */
 int mapped_tape(struct restore *r, struct rtask *t, struct error *err);

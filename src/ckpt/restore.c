@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "ckpt/check.h"
 #include "ckpt/file-restore.h"
+#include "ckpt/mem-restore.h"
 #include "ckpt/memfd.h"
 #include "ckpt/mount-restore.h"
 #include "ckpt/ns-restore.h"
@@ -58,7 +59,8 @@ static int add_tapes(struct restore *r, struct error *err)
 	for (size_t i = 0; i < r->n_tasks; i++) {
 		struct rtask *t = r->tasks[i];
 
-		t->build = area_add_tape(&r->area, t->pid, "build");
+		t->birth = area_add_tape(&r->area, t->pid, "build");
+		t->build = t->birth;
 		if (rtask_lives(t))
 			t->become = area_add_tape(&r->area, t->pid, "become");
 		t->guided = rtask_lives(t) && (t->n_threads > 1 || seccomp_wanted(t) ||
@@ -124,8 +126,12 @@ static void tape_host_pid(struct restore *r, struct rtask *t)
 static int tape_become_task(struct restore *r, struct rtask *t, struct error *err)
 {
 	uint64_t frame = 0;
-	int ret = mem_tape(r, t, err);
+	int ret = 0;
 
+	if (!t->is_donor) {
+		ret = mem_tape(r, t, err);
+		mem_tape_finish(t);
+	}
 	if (ret >= 0)
 		ret = mapped_tape(r, t, err);
 	if (ret >= 0)
@@ -192,9 +198,10 @@ static int tape_become_task(struct restore *r, struct rtask *t, struct error *er
 /* The tape of a task's birth: children first, while it can still fork in peace. */
 static int tape_build_task(struct restore *r, struct rtask *t, struct error *err)
 {
-	int ret;
+	int ret = tree_tape_children(r, t, err);
 
-	tree_tape_children(r, t);
+	if (ret < 0)
+		return ret;
 	if (rtask_lives(t))
 		task_tape_early(r, t);
 	tape_host_pid(r, t);
@@ -208,10 +215,33 @@ static int tape_build_task(struct restore *r, struct rtask *t, struct error *err
 	return 0;
 }
 
+/* Who has which memory, and shares it with whom. */
+static int plan_memory(struct restore *r, struct error *err)
+{
+	int ret = 0;
+
+	for (size_t i = 0; ret >= 0 && i < r->n_tasks; i++)
+		if (rtask_lives(r->tasks[i]))
+			ret = mem_plan(r, r->tasks[i], err);
+	if (ret >= 0)
+		ret = cow_plan(r, err);
+	for (size_t i = 0; ret >= 0 && i < r->n_tasks; i++) {
+		struct rtask *t = r->tasks[i];
+
+		t->memory = t->is_donor ? area_add_tape(&r->area, t->pid, "memory") : t->become;
+		if (t->is_donor && !t->memory)
+			ret = err_oom(err);
+	}
+	return ret;
+}
+
 /* R's tape comes last: planning the others makes it open further files. */
 static int plan_tapes(struct restore *r, struct error *err)
 {
 	int ret = tape_prologue(r, err);
+
+	if (ret >= 0)
+		ret = plan_memory(r, err);
 
 	for (size_t i = 0; ret >= 0 && i < r->n_tasks; i++)
 		if (rtask_lives(r->tasks[i]))
@@ -300,8 +330,10 @@ static void restore_done(struct restore *r)
 	area_done(&r->area);
 	strv_done(&r->made_groups);
 	free(r->own_children);
-	for (size_t i = 0; i < r->n_tasks; i++)
+	for (size_t i = 0; i < r->n_tasks; i++) {
 		free(r->tasks[i]->host_tids);
+		mem_plan_free(r->tasks[i]->mem);
+	}
 	free(r->tasks);
 	arena_done(&r->arena);
 }
@@ -330,6 +362,8 @@ int restore_tampered(const struct cryo_restore_opts *opts,
 		stats.forking_us = r.forking_ns / NS_PER_US;
 		stats.restore_us = (clock_mono_ns() - begin) / NS_PER_US;
 		stats.pages_restored = r.pages;
+		stats.pages_compared = r.pages_compared;
+		stats.pages_skipped_cow = r.pages_kept;
 		*ret_host_pid = r.host_pid;
 		if (ret_stats)
 			*ret_stats = stats;

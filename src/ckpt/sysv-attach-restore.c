@@ -105,7 +105,7 @@ static int find_attachment(struct restore *r, const struct rtask *t, size_t firs
 static void tape_gap(struct rtask *t, uint64_t start, uint64_t end)
 {
 	if (start < end)
-		tape_call(t->become, SYS_munmap, TAPE_ARGS(tape_imm(start), tape_imm(end - start)),
+		tape_call(t->memory, SYS_munmap, TAPE_ARGS(tape_imm(start), tape_imm(end - start)),
 			  "detaching %" PRIx64 "-%" PRIx64, start, end);
 }
 
@@ -118,12 +118,12 @@ static void tape_attachment(struct rtask *t, size_t first, const struct attachme
 	uint32_t id = a->segment->e->desc->id;
 	uint64_t at = a->start;
 	uint32_t entry = tape_call(
-		t->become, SYS_shmat,
+		t->memory, SYS_shmat,
 		TAPE_ARGS(tape_imm(id), tape_imm(a->start),
 			  tape_imm((readonly ? SHM_RDONLY : 0u) | (a->executable ? SHM_EXEC : 0u))),
 		"attaching System V segment %u at %" PRIx64, id, a->start);
 
-	tape_expect(t->become, entry, PIE_RULE_EQUAL, (int64_t)a->start);
+	tape_expect(t->memory, entry, PIE_RULE_EQUAL, (int64_t)a->start);
 	for (size_t i = first; i < mm->n_vmas && mm->vmas[i]->start < a->end; i++) {
 		const VmaEntry *v = mm->vmas[i];
 
@@ -133,12 +133,12 @@ static void tape_attachment(struct rtask *t, size_t first, const struct attachme
 		tape_gap(t, at, v->start);
 		at = v->end;
 		if (v->prot != given)
-			tape_call(t->become, SYS_mprotect,
+			tape_call(t->memory, SYS_mprotect,
 				  TAPE_ARGS(tape_imm(v->start), tape_imm(v->end - v->start),
 					    tape_imm(v->prot)),
 				  "protecting %" PRIx64 "-%" PRIx64, v->start, v->end);
 		if (v->flags & MAP_LOCKED)
-			tape_call(t->become, SYS_mlock,
+			tape_call(t->memory, SYS_mlock,
 				  TAPE_ARGS(tape_imm(v->start), tape_imm(v->end - v->start)),
 				  "locking %" PRIx64 "-%" PRIx64, v->start, v->end);
 	}

@@ -52,7 +52,7 @@ void sysv_restore_done(struct restore *r);
 /* All addresses that attaching the segment of that mapping takes, if only for a moment. */
 void sysv_extent(const struct restore *r, const VmaEntry *v, uint64_t *ret_start,
 		 uint64_t *ret_end);
-/* The task's become tape, its memory still empty: its segments. */
+/* The task's memory tape, its memory still empty: its segments. */
 int sysv_tape_attach(struct restore *r, struct rtask *t, struct error *err);
 /* Segments that were removed while attached. R does it when all have attached. */
 bool sysv_has_removed(const struct restore *r);

@@ -275,43 +275,69 @@ void tree_tape_pdeathsig(const struct restore *r, struct rtask *t)
 		tape_expect(t->build, entry, PIE_RULE_EQUAL, r->new_pid_ns ? 0 : getpid());
 }
 
-static void tape_forks(struct restore *r, struct rtask *t, bool before_setsid)
+/* Those that inherit its memory, or the others. */
+static void tape_forks(struct restore *r, struct rtask *t, bool before_setsid, bool inheriting)
 {
 	for (size_t i = 0; i < r->n_tasks; i++) {
 		struct rtask *c = r->tasks[i];
 		struct clone_args args = { .exit_signal = SIGCHLD };
 		int32_t tid;
 
-		if (c->forker != t || c->before_setsid != before_setsid)
+		if (c->forker != t || c->before_setsid != before_setsid ||
+		    (c->donor != NULL) != inheriting)
 			continue;
 		tid = (int32_t)c->pid;
 		args.set_tid = area_add(&r->area, &tid, sizeof(tid));
 		args.set_tid_size = 1;
 		c->fork_entry =
-			tape_fork(t->build, area_add(&r->area, &args, sizeof(args)), c->build,
+			tape_fork(t->build, area_add(&r->area, &args, sizeof(args)), c->birth,
 				  "making process %u (%s)", c->pid, rtask_comm(c));
 		tape_expect(t->build, c->fork_entry, PIE_RULE_EQUAL, c->pid);
 	}
 }
 
-void tree_tape_children(struct restore *r, struct rtask *t)
+/* Its memory is made now: in the area, as M's is unmapped. What follows is planned there. */
+static int tape_memory(struct restore *r, struct rtask *t, struct error *err)
 {
-	struct tape *tape = t->build;
+	tape_become(t->build, tape_imm(r->base), t->memory, "getting its memory");
+	t->build = t->memory;
+	return mem_tape(r, t, err);
+}
+
+/*
+ * Children that inherit memory come after it was made. The others come before,
+ * as far as sessions allow, so that no page tables are copied for nothing.
+ */
+int tree_tape_children(struct restore *r, struct rtask *t, struct error *err)
+{
+	int ret = 0;
 
 	if (t->forker == t->parent && t != r->root)
 		tree_tape_pdeathsig(r, t);
 	if (t->reaper && !(t == r->root && r->new_pid_ns))
-		tape_call(tape, SYS_prctl, TAPE_ARGS(tape_imm(PR_SET_CHILD_SUBREAPER), tape_imm(1)),
+		tape_call(t->build, SYS_prctl,
+			  TAPE_ARGS(tape_imm(PR_SET_CHILD_SUBREAPER), tape_imm(1)),
 			  "adopting orphans");
-	tape_forks(r, t, true);
+	tape_forks(r, t, true, false);
+	if (t->donates_early)
+		ret = tape_memory(r, t, err);
+	tape_forks(r, t, true, true);
 	if (is_leader(t)) {
-		uint32_t entry = tape_call(tape, SYS_setsid, TAPE_ARGS(), "beginning a session");
+		uint32_t entry =
+			tape_call(t->build, SYS_setsid, TAPE_ARGS(), "beginning a session");
 
-		tape_expect(tape, entry, PIE_RULE_EQUAL, t->pid);
+		tape_expect(t->build, entry, PIE_RULE_EQUAL, t->pid);
 	}
-	tape_forks(r, t, false);
+	tape_forks(r, t, false, false);
+	if (t->is_donor && !t->donates_early)
+		ret = tape_memory(r, t, err);
+	tape_forks(r, t, false, true);
+	if (t->is_donor)
+		mem_tape_finish(t);
 	if (!is_leader(t) && t->kind != RTASK_CARRIER && t->pgid == t->pid)
-		tape_call(tape, SYS_setpgid, TAPE_ARGS(), "beginning process group %u", t->pgid);
+		tape_call(t->build, SYS_setpgid, TAPE_ARGS(), "beginning process group %u",
+			  t->pgid);
+	return ret;
 }
 
 /* Helpers among the children are reaped; zombies are waited for and left. */

@@ -158,19 +158,22 @@ static void tape_move(struct rtask *t, const struct vdso *v, uint64_t from, uint
 		uint64_t at = v->parts[i].start - v->parts[0].start;
 		uint64_t len = v->parts[i].end - v->parts[i].start;
 		uint32_t entry = tape_call(
-			t->become, SYS_mremap,
+			t->memory, SYS_mremap,
 			TAPE_ARGS(tape_imm(from + at), tape_imm(len), tape_imm(len),
 				  tape_imm(MREMAP_MAYMOVE | MREMAP_FIXED), tape_imm(to + at)),
 			"%s", label);
 
-		tape_expect(t->become, entry, PIE_RULE_EQUAL, (int64_t)(to + at));
+		tape_expect(t->memory, entry, PIE_RULE_EQUAL, (int64_t)(to + at));
 	}
 }
 
 void vdso_tape_park(struct restore *r, struct rtask *t)
 {
-	tape_move(t, &r->vdso, r->vdso.parts[0].start, r->base - RESTORE_PARK,
-		  "moving the vDSO beside the area");
+	const struct rtask *image = rtask_image(t);
+	uint64_t before = r->vdso.code - r->vdso.parts[0].start;
+
+	tape_move(t, &r->vdso, (image ? image->vdso->start : r->vdso.code) - before,
+		  r->base - RESTORE_PARK, "moving the vDSO beside the area");
 }
 
 void vdso_tape_place(struct restore *r, struct rtask *t)
