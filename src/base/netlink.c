@@ -1,14 +1,22 @@
 #include "base/netlink.h"
 
+#include <fcntl.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
 #include "base/err.h"
+
+#ifndef SIOCGSKNS
+#define SIOCGSKNS 0x894C
+#endif
 
 #define LOOPBACK_INDEX 1 /* of every network namespace */
 #define NETLINK_ANSWER_MAX ((size_t)64 << 10)
@@ -26,6 +34,43 @@ int netlink_open(struct netlink *nl, int protocol, struct error *err)
 	nl->request = malloc(NETLINK_REQUEST_MAX);
 	nl->answer = malloc(NETLINK_ANSWER_MAX);
 	return nl->request && nl->answer ? 0 : err_oom(err);
+}
+
+/* A netlink socket keeps the namespace it was made in: we go there for a moment. */
+static int open_in(struct netlink *nl, int protocol, int there, struct error *err)
+{
+	cleanup_fd int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	int r;
+
+	if (home < 0)
+		return err_sys(err, "open our own network namespace");
+	if (setns(there, CLONE_NEWNET) < 0)
+		return err_sys(err, "enter a network namespace");
+	r = netlink_open(nl, protocol, err);
+	if (setns(home, CLONE_NEWNET) < 0)
+		return err_sys(err, "return to our own network namespace");
+	return r;
+}
+
+int netlink_open_at(struct netlink *nl, int protocol, pid_t pid, struct error *err)
+{
+	cleanup_fd int there = -EBADF;
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/ns/net", pid); /* always fits */
+	there = open(path, O_RDONLY | O_CLOEXEC);
+	if (there < 0)
+		return err_sys(err, "open '%s'", path);
+	return open_in(nl, protocol, there, err);
+}
+
+int netlink_open_like(struct netlink *nl, int protocol, int socket, struct error *err)
+{
+	cleanup_fd int there = ioctl(socket, SIOCGSKNS);
+
+	if (there < 0)
+		return err_sys(err, "network namespace of a socket");
+	return open_in(nl, protocol, there, err);
 }
 
 void netlink_done(struct netlink *nl)

@@ -16,6 +16,7 @@
 #include <libmnl/libmnl.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct error;
 
@@ -34,6 +35,9 @@ struct netlink {
 	}
 
 int netlink_open(struct netlink *nl, int protocol, struct error *err);
+/* In the network namespace of that process, or of `socket`. */
+int netlink_open_at(struct netlink *nl, int protocol, pid_t pid, struct error *err);
+int netlink_open_like(struct netlink *nl, int protocol, int socket, struct error *err);
 void netlink_done(struct netlink *nl);
 #define cleanup_netlink __attribute__((cleanup(netlink_done)))
 

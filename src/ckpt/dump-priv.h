@@ -110,6 +110,7 @@ struct dump_ghosts;
 struct dump_images;
 struct dump_cgroups;
 struct dump_unix;
+struct packet_diag;
 struct sk_reference;
 struct tmpfs_ahead;
 struct nameless;
@@ -157,6 +158,7 @@ struct dump {
 	uint32_t tmpfs[256]; /* devices whose files are saved */
 	size_t n_tmpfs;
 	struct tmpfs_ahead *tmpfs_ahead;
+	struct packet_diag *packet_sockets; /* packet-diag-dump.c; NULL: not asked yet */
 	struct sk_reference *sk_references; /* sk-more.c */
 	struct dump_unix *unix_sockets;	    /* sk-unix-dump.c; NULL: none so far */
 	void *pipes_seen;		    /* tsearch(3) of inode numbers: content is saved */

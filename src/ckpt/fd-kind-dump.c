@@ -89,6 +89,21 @@ static bool is_inet(const struct fd_look *look)
 	return S_ISSOCK(look->st.st_mode) && (look->domain == AF_INET || look->domain == AF_INET6);
 }
 
+static bool is_netlink(const struct fd_look *look)
+{
+	return S_ISSOCK(look->st.st_mode) && look->domain == AF_NETLINK;
+}
+
+static bool is_packet(const struct fd_look *look)
+{
+	return S_ISSOCK(look->st.st_mode) && look->domain == AF_PACKET;
+}
+
+static bool is_vsock(const struct fd_look *look)
+{
+	return S_ISSOCK(look->st.st_mode) && look->domain == AF_VSOCK;
+}
+
 static bool is_socket(const struct fd_look *look)
 {
 	return S_ISSOCK(look->st.st_mode);
@@ -156,7 +171,24 @@ static const struct fd_kind fd_kinds[] = {
 	  .matches = is_inet,
 	  .check = inet_check,
 	  .dump = inet_dump },
-	{ .type = FD_TYPES__UND, .name = "socket", .matches = is_socket, .refusal = LATER },
+	{ .type = FD_TYPES__NETLINKSK,
+	  .name = "netlink socket",
+	  .matches = is_netlink,
+	  .dump = netlink_sk_dump },
+	{ .type = FD_TYPES__PACKETSK,
+	  .name = "packet socket",
+	  .matches = is_packet,
+	  .dump = packet_dump },
+	{ .type = FD_TYPES__UND,
+	  .name = "vsock socket",
+	  .matches = is_vsock,
+	  .refusal = "its other end is another machine, which can't be told of the move",
+	  .hint = "close it before the checkpoint" },
+	{ .type = FD_TYPES__UND,
+	  .name = "socket",
+	  .matches = is_socket,
+	  .refusal = "sockets of that address family can't be saved",
+	  .hint = "of all families only unix, IPv4, IPv6, netlink and packet sockets can" },
 	{ .type = FD_TYPES__EVENTFD,
 	  .name = "eventfd",
 	  .matches = is_eventfd,

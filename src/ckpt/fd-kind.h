@@ -77,6 +77,10 @@ int fifo_dump(struct dump *dump, const struct dump_fd *fd, struct error *err);
 /* sk-unix-dump.c */
 int unix_dump(struct dump *dump, const struct dump_fd *fd, struct error *err);
 
+/* sk-netlink.c, sk-packet.c */
+int netlink_sk_dump(struct dump *dump, const struct dump_fd *fd, struct error *err);
+int packet_dump(struct dump *dump, const struct dump_fd *fd, struct error *err);
+
 /* sk-inet-dump.c */
 int inet_dump(struct dump *dump, const struct dump_fd *fd, struct error *err);
 int inet_check(const struct cryo_dump_opts *opts, const struct fd_look *look, struct error *err);

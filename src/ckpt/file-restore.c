@@ -161,6 +161,8 @@ OWNER_OF(tfd)
 OWNER_OF(epfd)
 OWNER_OF(usk)
 OWNER_OF(isk)
+OWNER_OF(nlsk)
+OWNER_OF(psk)
 OWNER_OF(memfd)
 OWNER_OF(ify)
 OWNER_OF(ffy)
@@ -203,6 +205,8 @@ static const struct file_kind {
 	{ .type = FD_TYPES__MEMFD, .tape = memfd_tape, .owner = memfd_owner },
 	{ .type = FD_TYPES__UNIXSK, .tape = unix_tape, .owner = usk_owner },
 	{ .type = FD_TYPES__INETSK, .tape = inet_tape, .owner = isk_owner },
+	{ .type = FD_TYPES__NETLINKSK, .tape = netlink_sk_tape, .owner = nlsk_owner },
+	{ .type = FD_TYPES__PACKETSK, .tape = packet_tape, .owner = psk_owner },
 };
 
 static const struct file_kind *file_kind(const FileEntry *e)

@@ -108,6 +108,8 @@ int fanotify_tape(struct restore *r, struct tape *tape, struct rfile *file, stru
 int memfd_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
 /* All internet sockets of the tree at once. */
 int inet_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
+int netlink_sk_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
+int packet_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
 /* All unix sockets of the tree at once. */
 int unix_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
 

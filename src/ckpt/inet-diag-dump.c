@@ -5,12 +5,9 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/err.h"
@@ -19,10 +16,6 @@
 #include "base/scan.h"
 #include "ckpt/dump-priv.h"
 #include "ckpt/inet-diag.h"
-
-#ifndef SIOCGSKNS
-#define SIOCGSKNS 0x894C
-#endif
 
 #define RAW_LIST_MAX ((size_t)16 << 20)
 
@@ -50,21 +43,6 @@ static int take(void *arg, const struct nlmsghdr *message, struct error *err UNU
 			answer->bits = mnl_attr_get_u8(attr);
 	}
 	return 0;
-}
-
-/* The socket's own namespace for a moment: a netlink socket stays where it is made. */
-static int open_there(int like, const char *where, struct netlink *nl, struct error *err)
-{
-	cleanup_fd int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-	cleanup_fd int there = ioctl(like, SIOCGSKNS);
-	int r;
-
-	if (home < 0 || there < 0 || setns(there, CLONE_NEWNET) < 0)
-		return err_sys(err, "%s: network namespace of the socket", where);
-	r = netlink_open(nl, NETLINK_SOCK_DIAG, err);
-	if (setns(home, CLONE_NEWNET) < 0)
-		return err_sys(err, "return to our own network namespace");
-	return r;
 }
 
 /* All of that port: more than one may share it. */
@@ -110,7 +88,7 @@ int inet_diag_shutdown(struct dump *dump UNUSED, int fd, const char *where, uint
 	    getsockopt(fd, SOL_SOCKET, SO_COOKIE, &answer.cookie, &cookie_len) < 0 ||
 	    getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &protocol_len) < 0)
 		return err_sys(err, "%s: address of the socket", where);
-	r = open_there(fd, where, &nl, err);
+	r = netlink_open_like(&nl, NETLINK_SOCK_DIAG, fd, err);
 	if (r == 0 && own.sin6_port)
 		r = ask(&nl, (uint8_t)own.sin6_family, (uint8_t)protocol, own.sin6_port, &answer,
 			err);

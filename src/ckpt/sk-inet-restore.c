@@ -25,6 +25,7 @@
 #include "ckpt/netns.h"
 #include "ckpt/restore-priv.h"
 #include "ckpt/sk-inet.h"
+#include "ckpt/sk-netns.h"
 #include "ckpt/sk-opts.h"
 
 #ifndef IPPROTO_MPTCP
@@ -87,11 +88,9 @@ static int check(const struct inet *all, const InetSkEntry *e, struct error *err
 	if (e->type != SOCK_STREAM && e->type != SOCK_DGRAM && e->type != SOCK_RAW)
 		return err_set(err, -EBADMSG, "files.img: internet socket %u is of type %u", e->id,
 			       e->type);
-	if (e->has_ns_id && e->ns_id && e->ns_id != all->r->root->ids->net_ns_id)
-		return err_set(err, -EOPNOTSUPP,
-			       "internet socket %u belongs to another network namespace than the "
-			       "tree",
-			       e->id);
+	ret = sk_netns_check(all->r, e->id, e->has_ns_id ? e->ns_id : 0, err);
+	if (ret < 0)
+		return ret;
 	if (!is_connection(e) || all->r->opts->tcp_close)
 		return 0;
 	ret = err_set(err, -EOPNOTSUPP, "TCP connection from %s to %s: it can't be restored yet",
