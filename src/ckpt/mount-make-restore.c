@@ -83,7 +83,7 @@ static struct mount_attr attributes_of(const MntEntry *m, uint64_t propagation)
 /* R has made it: the descriptor moves to its staging number. */
 static int keep(struct restore *r, struct rmount *m, uint32_t slot, struct error *err)
 {
-	struct mount_attr attr = attributes_of(m->entry, MS_PRIVATE);
+	struct mount_attr attr = attributes_of(m->entry, m->slave ? MS_SLAVE : MS_PRIVATE);
 
 	m->fd = fd_stage(r, err);
 	if (m->fd < 0)
@@ -109,6 +109,20 @@ static bool has_outer_master(const struct restore *r, const struct rmount *m)
 	return m->entry->master_id;
 }
 
+/* It is not there yet: a cgroup folder, for one, is made with the first task (`created`). */
+static int copy_later(struct restore *r, struct rmount *m, const char *path, struct error *err)
+{
+	uint32_t slot = tape_call(
+		r->root->build, SYS_open_tree,
+		TAPE_ARGS(tape_imm((uint64_t)AT_FDCWD), tape_at(area_add_string(&r->area, path)),
+			  tape_imm(OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_NO_AUTOMOUNT)),
+		"copying '%s' for mount '%s'", path, m->entry->mountpoint);
+
+	m->given = true;
+	m->slave = has_outer_master(r, m);
+	return keep(r, m, slot, err);
+}
+
 static int copy_outside(struct restore *r, struct rmount *m, const char *path, struct error *err)
 {
 	bool outer = has_outer_master(r, m);
@@ -116,6 +130,8 @@ static int copy_outside(struct restore *r, struct rmount *m, const char *path, s
 	cleanup_fd int fd = (int)syscall(SYS_open_tree, AT_FDCWD, path,
 					 OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_NO_AUTOMOUNT);
 
+	if (fd < 0 && errno == ENOENT && r->opts->created)
+		return copy_later(r, m, path, err);
 	if (fd < 0)
 		return err_sys(err, "mount '%s': copy '%s'", m->entry->mountpoint, path);
 	if (syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)

@@ -29,7 +29,7 @@ struct rmount {
 	MntEntry *entry;
 	struct rmount_ns *ns;
 	struct rmount *parent; /* NULL: root of its namespace */
-	bool given;	       /* made by M of something outside */
+	bool given;	       /* a copy of something outside */
 	bool by_us;	       /* fd is open in M, too */
 	bool attached;
 	bool slave;			   /* has its master, or needs none */
