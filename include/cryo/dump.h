@@ -42,6 +42,7 @@ struct cryo_dump_opts {
 	enum cryo_after_dump after;
 	enum cryo_cgroups_mode cgroups;
 	bool shell_job; /* the root may belong to a session that is not dumped */
+	bool orphan_pts_master; /* a console: the other end of one terminal is outside */
 	bool file_locks;
 	bool tcp_established;
 	bool tcp_close;

@@ -28,6 +28,7 @@
 #include "ckpt/fd-kind.h"
 #include "ckpt/lock.h"
 #include "ckpt/sk-unix-check.h"
+#include "ckpt/tty-check.h"
 #include "cryo/check.h"
 
 #define FDINFO_MAX ((size_t)16 << 20)
@@ -42,6 +43,7 @@ struct check {
 	size_t n_todo;
 	size_t size;
 	struct unix_check unix_sockets;
+	struct tty_check ttys;
 };
 
 /* An obstacle is told; a task that is gone meanwhile is none. */
@@ -125,6 +127,8 @@ static int check_fd(struct check *check, pid_t host_pid, int number, struct erro
 			return r;
 	}
 	n = fd_kind_check(check->opts, &look, err);
+	if (n >= 0)
+		n = tty_check_add(&check->ttys, check->opts, &look, host_pid, number, err);
 	return n < 0 ? (int)n : check_info(check, &look, host_pid, number, err);
 }
 
@@ -277,7 +281,10 @@ int cryo_check_tree(const struct cryo_dump_opts *opts,
 	r = walk(&check, &scratch);
 	if (r == 0)
 		r = unix_check_peers(&check.unix_sockets, opts->pid, tell_peer, &check, &scratch);
+	if (r == 0)
+		r = tty_check_ends(&check.ttys, opts, tell_peer, &check);
 	unix_check_done(&check.unix_sockets);
+	tty_check_done(&check.ttys);
 	free(check.todo);
 	if (r < 0)
 		return err_set(err, r, "%s", scratch.text);

@@ -109,6 +109,7 @@ struct dump_shmems;
 struct dump_ghosts;
 struct dump_images;
 struct dump_cgroups;
+struct dump_ttys;
 struct dump_unix;
 struct packet_diag;
 struct sk_reference;
@@ -159,6 +160,7 @@ struct dump {
 	size_t n_tmpfs;
 	struct tmpfs_ahead *tmpfs_ahead;
 	struct packet_diag *packet_sockets; /* packet-diag-dump.c; NULL: not asked yet */
+	struct dump_ttys *ttys;		    /* tty-dump.c; NULL: none so far */
 	struct sk_reference *sk_references; /* sk-more.c */
 	struct dump_unix *unix_sockets;	    /* sk-unix-dump.c; NULL: none so far */
 	void *pipes_seen;		    /* tsearch(3) of inode numbers: content is saved */

@@ -25,6 +25,7 @@
 #include "ckpt/shmem.h"
 #include "ckpt/sk-more.h"
 #include "ckpt/sk-unix.h"
+#include "ckpt/tty.h"
 #include "ckpt/watched.h"
 #include "img/pb/stats.pb-c.h"
 
@@ -121,6 +122,8 @@ static int dump_frozen(struct dump *dump, struct error *err)
 	if (r == 0)
 		r = watched_finish(dump, err);
 	if (r == 0)
+		r = tty_finish(dump, err);
+	if (r == 0)
 		r = shmem_write(dump, err);
 	if (r == 0)
 		r = seccomp_write(dump, err);
@@ -140,7 +143,7 @@ static int dump_frozen(struct dump *dump, struct error *err)
 		r = dump_inventory_write(dump, err);
 	if (r == 0 && dump->opts->complete)
 		r = dump->opts->complete(dump->opts->arg, err);
-	return r;
+	return r < 0 ? r : tty_drain(dump, err);
 }
 
 /* *ret_end_ns: when its tasks were no longer frozen. */
@@ -199,6 +202,7 @@ static void dump_done(struct dump *dump)
 	watched_done(dump);
 	unix_done(dump);
 	sk_more_done(dump);
+	tty_done(dump);
 	dump_pages_done(dump);
 	dump_tree_done(dump);
 	mnt_done(dump);
@@ -260,6 +264,8 @@ int cryo_dump(const struct cryo_dump_opts *opts, struct cryo_dump_stats *ret_sta
 		.locks = IMAGE_INIT,
 	};
 	r = run(dump, err);
+	if (r < 0 && !dump->complete)
+		tty_refill(dump);
 	/* The tree first: it must not wait for us to tidy up. */
 	freeze_done(&dump->freeze);
 	log_flush();

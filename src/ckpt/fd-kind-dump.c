@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "ckpt/fd-kind.h"
 #include "ckpt/memfd.h"
+#include "ckpt/tty.h"
 
 #ifndef PIPEFS_MAGIC
 #define PIPEFS_MAGIC 0x50495045
@@ -18,18 +19,6 @@
 #endif
 
 #define MAJOR_MEM 1
-#define MAJOR_TTY 4
-#define MAJOR_TTYAUX 5
-#define MAJOR_PTY_MASTER 128
-#define MAJOR_PTY_SLAVE 136
-#define N_PTY_MAJORS 8
-
-static bool is_tty_major(unsigned int major)
-{
-	return major == MAJOR_TTY || major == MAJOR_TTYAUX ||
-	       (major >= MAJOR_PTY_MASTER && major < MAJOR_PTY_SLAVE + N_PTY_MAJORS);
-}
-
 static bool is_anon(const struct fd_look *look, const char *name)
 {
 	const char *prefix = "anon_inode:";
@@ -40,7 +29,7 @@ static bool is_anon(const struct fd_look *look, const char *name)
 
 static bool is_tty(const struct fd_look *look)
 {
-	return S_ISCHR(look->st.st_mode) && is_tty_major(major(look->st.st_rdev));
+	return S_ISCHR(look->st.st_mode) && tty_what(look->st.st_rdev) != TTY_NONE;
 }
 
 static bool is_secret(const struct fd_look *look)
@@ -156,8 +145,8 @@ static const struct fd_kind fd_kinds[] = {
 	{ .type = FD_TYPES__TTY,
 	  .name = "terminal",
 	  .matches = is_tty,
-	  .refusal = LATER,
-	  .hint = "start the job with its standard streams redirected (</dev/null >log 2>&1)" },
+	  .check = tty_check,
+	  .dump = tty_dump },
 	{ .type = FD_TYPES__REG,
 	  .name = "file",
 	  .matches = is_file,

@@ -95,4 +95,6 @@ int eventfd_dump(struct dump *dump, const struct dump_fd *fd, struct error *err)
 int signalfd_dump(struct dump *dump, const struct dump_fd *fd, struct error *err);
 int timerfd_dump(struct dump *dump, const struct dump_fd *fd, struct error *err);
 int memfd_dump(struct dump *dump, const struct dump_fd *fd, struct error *err);
+int tty_dump(struct dump *dump, const struct dump_fd *fd, struct error *err);
+int tty_check(const struct cryo_dump_opts *opts, const struct fd_look *look, struct error *err);
 int eventpoll_dump(struct dump *dump, const struct dump_fd *fd, struct error *err);

@@ -166,6 +166,7 @@ OWNER_OF(psk)
 OWNER_OF(memfd)
 OWNER_OF(ify)
 OWNER_OF(ffy)
+OWNER_OF(tty)
 #undef OWNER_OF
 
 /* A FIFO's is that of its name's record. */
@@ -207,6 +208,7 @@ static const struct file_kind {
 	{ .type = FD_TYPES__INETSK, .tape = inet_tape, .owner = isk_owner },
 	{ .type = FD_TYPES__NETLINKSK, .tape = netlink_sk_tape, .owner = nlsk_owner },
 	{ .type = FD_TYPES__PACKETSK, .tape = packet_tape, .owner = psk_owner },
+	{ .type = FD_TYPES__TTY, .tape = tty_tape, .late = tty_tape_late, .owner = tty_owner },
 };
 
 static const struct file_kind *file_kind(const FileEntry *e)

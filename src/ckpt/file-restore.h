@@ -105,6 +105,7 @@ int timerfd_tape(struct restore *r, struct tape *tape, struct rfile *file, struc
 int eventpoll_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
 int inotify_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
 int fanotify_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
+int tty_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
 int memfd_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
 /* All internet sockets of the tree at once. */
 int inet_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
@@ -119,6 +120,8 @@ int unix_tape(struct restore *r, struct tape *tape, struct rfile *file, struct e
  */
 int timerfd_tape_late(struct restore *r, struct rtask *t, uint32_t number, struct rfile *file,
 		      struct error *err);
+int tty_tape_late(struct restore *r, struct rtask *t, uint32_t number, struct rfile *file,
+		  struct error *err);
 int eventpoll_tape_late(struct restore *r, struct rtask *t, uint32_t number, struct rfile *file,
 			struct error *err);
 

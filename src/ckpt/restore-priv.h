@@ -48,6 +48,7 @@ struct rshmems;
 struct rsysv;
 struct rmemfds;
 struct rwatched;
+struct rttys;
 struct frame_context;
 struct rmounts;
 struct rnested;
@@ -192,6 +193,7 @@ struct restore {
 	size_t n_ghosts;
 	struct rmemfds *memfds; /* memfd.c; NULL: not read yet */
 	struct rnetns *netns;	/* netns-restore.c; NULL: no new network namespace */
+	struct rttys *ttys;	/* tty-restore.c; NULL: not read yet */
 	struct rshmems *shmems; /* shmem-restore.c; NULL: not collected yet */
 	uint64_t shmem_window;	/* ... its addresses without memory */
 	struct rsysv *sysv;	/* sysv-restore.c; NULL: none */

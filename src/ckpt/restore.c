@@ -27,6 +27,7 @@
 #include "ckpt/restore-priv.h"
 #include "ckpt/shmem-restore.h"
 #include "ckpt/sysv.h"
+#include "ckpt/tty-restore.h"
 #include "ckpt/watches-restore.h"
 #include "img/image.h"
 #include "img/pb/stats.pb-c.h"
@@ -107,7 +108,9 @@ static int tape_prologue(struct restore *r, struct error *err)
 		ret = mounts_tape(r, err);
 	if (ret >= 0)
 		ret = ns_tape_nested(r, err);
-	return ret < 0 ? ret : files_tape(r, err);
+	if (ret >= 0)
+		ret = files_tape(r, err);
+	return ret < 0 ? ret : ttys_tape_finish(r, tape, err);
 }
 
 static void tape_host_pid(struct restore *r, struct rtask *t)

@@ -25,6 +25,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "ckpt/restore-priv.h"
+#include "ckpt/tty-restore.h"
 
 static bool is_leader(const struct rtask *t)
 {
@@ -327,6 +328,7 @@ int tree_tape_children(struct restore *r, struct rtask *t, struct error *err)
 			tape_call(t->build, SYS_setsid, TAPE_ARGS(), "beginning a session");
 
 		tape_expect(t->build, entry, PIE_RULE_EQUAL, t->pid);
+		ttys_tape_session(r, t);
 	}
 	tape_forks(r, t, false, false);
 	if (t->is_donor && !t->donates_early)
@@ -388,7 +390,8 @@ static void tape_die(struct rtask *t)
 
 void tree_tape_groups(struct restore *r, struct rtask *t)
 {
-	bool joining = r->owners || anyone(r, joins_group);
+	bool together = r->owners || (r->ttys && r->ttys->want_groups);
+	bool joining = together || anyone(r, joins_group);
 	bool ending = anyone(r, ends_early);
 	uint32_t all = (uint32_t)r->n_tasks;
 	struct tape *tape = t->build;
@@ -403,8 +406,9 @@ void tree_tape_groups(struct restore *r, struct rtask *t)
 				  "joining process group %u", t->pgid);
 		}
 		tape_post(tape, r->words.joined, "in its group");
-		if (ending || r->owners)
+		if (ending || together)
 			tape_barrier(tape, r->words.joined, all, "all in their groups");
+		ttys_tape_foreground(r, t);
 	}
 	if (!ending)
 		return;
