@@ -76,24 +76,28 @@ static pid_t start(const struct shape *shape)
 
 static int ask(const struct frozen_task *task, struct error *err)
 {
-	struct remote_call calls[4] = { { .nr = SYS_gettid } };
+	struct remote_question *questions = calloc(task->n_threads, sizeof(*questions));
 	cleanup_remote struct remote remote = REMOTE_INIT;
 	cleanup_area struct area area;
 	struct tape *tape;
 	int r = area_init(&area, err);
 
-	if (r < 0)
-		return r;
+	if (r < 0 || !questions)
+		return r < 0 ? r : -ENOMEM;
 	tape = area_add_tape(&area, 1, "ask");
 	for (unsigned int i = 0; i < 70; i++)
 		(void)tape_call(tape, SYS_getppid, TAPE_ARGS(), "%u", i);
-	for (unsigned int i = 1; i < 4; i++)
-		calls[i] = calls[0];
+	for (size_t i = 1; i < task->n_threads; i++) {
+		questions[i].host_tid = task->threads[i].host_tid;
+		for (; questions[i].n_calls < 4; questions[i].n_calls++)
+			questions[i].calls[questions[i].n_calls].nr = SYS_gettid;
+	}
 	r = remote_begin(&remote, task->host_pid, NULL, &area, tape, err);
-	for (size_t i = 1; r == 0 && i < task->n_threads; i++)
-		r = remote_ask_thread(&remote, task->threads[i].host_tid, calls, 4, err);
+	if (r == 0)
+		r = remote_ask_threads(&remote, questions + 1, task->n_threads - 1, err);
 	if (r == 0)
 		r = remote_end(&remote, err);
+	free(questions);
 	return r;
 }
 

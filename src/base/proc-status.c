@@ -27,6 +27,7 @@ enum value_kind {
 	VALUE_GROUPS,  /* groups, n_groups */
 	VALUE_PRESENT, /* the line is there */
 	VALUE_THREAD_FEATURES,
+	VALUE_NAME, /* comm */
 };
 
 struct line {
@@ -41,6 +42,7 @@ struct line {
 	}
 
 static const struct line lines[] = {
+	LINE("Name", VALUE_NAME, comm),
 	LINE("State", VALUE_STATE, state),
 	LINE("Umask", VALUE_OCTAL, umask),
 	LINE("Tgid", VALUE_INT, tgid),
@@ -131,12 +133,36 @@ static bool line_has_word(const char *p, const char *word)
 	return at && at < end;
 }
 
+/* Newline and backslash are escaped. All other bytes stand there as they are, blanks too. */
+static bool scan_name(const char *p, char comm[PROC_COMM_MAX + 1])
+{
+	size_t n = 0;
+
+	while (*p && *p != '\n') {
+		char c = *p++;
+
+		if (c == '\\') {
+			c = *p == 'n' ? '\n' : *p;
+			if (c != '\n' && c != '\\')
+				return false;
+			p++;
+		}
+		if (n == PROC_COMM_MAX)
+			return false;
+		comm[n++] = c;
+	}
+	comm[n] = '\0';
+	return true;
+}
+
 static int scan_value(const char *p, const struct line *line, struct proc_status *status)
 {
 	void *field = (char *)status + line->offset;
 	bool good = true;
 	uint64_t v;
 
+	if (line->kind == VALUE_NAME)
+		return scan_name(p + (*p == '\t'), field) ? 0 : -EBADMSG;
 	scan_blanks(&p);
 	switch (line->kind) {
 	case VALUE_STATE:
@@ -170,6 +196,8 @@ static int scan_value(const char *p, const struct line *line, struct proc_status
 		return scan_groups(p, status);
 	case VALUE_PRESENT:
 		*(bool *)field = true;
+		break;
+	case VALUE_NAME: /* done above */
 		break;
 	case VALUE_THREAD_FEATURES:
 		*(bool *)field = line_has_word(p, "shstk");

@@ -71,6 +71,7 @@ static inline pid_t proc_ids_inner(const struct proc_ids *ids)
 
 /* /proc/PID/status */
 struct proc_status {
+	char comm[PROC_COMM_MAX + 1];
 	char state;
 	uint32_t umask;
 	pid_t tgid;

@@ -40,12 +40,17 @@ struct kernel_sigaction {
 	uint64_t mask;
 };
 
-struct answers {
-	struct kernel_sigaction actions[N_SIGNALS];
-	struct itimerval timers[3];
+struct thread_answers {
 	stack_t altstack;
 	uint64_t tid_address;
 	int32_t pdeathsig;
+	int32_t pad;
+};
+
+struct answers {
+	struct kernel_sigaction actions[N_SIGNALS];
+	struct itimerval timers[3];
+	struct thread_answers thread;
 	int32_t subreaper;
 };
 
@@ -53,6 +58,7 @@ struct answers {
 struct asked {
 	uint64_t answers; /* offset of struct answers */
 	uint64_t posix;	  /* offset of struct itimerspec[] */
+	uint64_t further; /* offset of struct thread_answers[], of threads behind the first */
 	uint32_t brk;
 	uint32_t dumpable;
 	uint32_t securebits;
@@ -67,14 +73,15 @@ static void ask_thread(struct tape *tape, struct asked *asked)
 {
 	uint32_t entry;
 
-	(void)tape_call(tape, SYS_sigaltstack, TAPE_ARGS(tape_imm(0), ANSWER(asked, altstack)),
-			"signal stack");
+	(void)tape_call(tape, SYS_sigaltstack,
+			TAPE_ARGS(tape_imm(0), ANSWER(asked, thread.altstack)), "signal stack");
 	(void)tape_call(tape, SYS_prctl,
-			TAPE_ARGS(tape_imm(PR_GET_PDEATHSIG), ANSWER(asked, pdeathsig)),
+			TAPE_ARGS(tape_imm(PR_GET_PDEATHSIG), ANSWER(asked, thread.pdeathsig)),
 			"parent death signal");
-	entry = tape_call(tape, SYS_prctl,
-			  TAPE_ARGS(tape_imm(PR_GET_TID_ADDRESS), ANSWER(asked, tid_address)),
-			  "tid address");
+	entry = tape_call(
+		tape, SYS_prctl,
+		TAPE_ARGS(tape_imm(PR_GET_TID_ADDRESS), ANSWER(asked, thread.tid_address)),
+		"tid address");
 	tape_expect(tape, entry, PIE_RULE_OK, 0);
 	asked->securebits =
 		tape_call(tape, SYS_prctl, TAPE_ARGS(tape_imm(PR_GET_SECUREBITS)), "securebits");
@@ -201,8 +208,8 @@ static int set_timers(struct dump *dump, const struct answers *answers,
 	return posix_timers_record(posix, &dump->arena, timers, err);
 }
 
-static int set_thread(struct dump *dump, struct dump_thread *thread, const struct answers *answers,
-		      uint32_t securebits, struct error *err)
+static int set_thread(struct dump *dump, struct dump_thread *thread,
+		      const struct thread_answers *answers, uint32_t securebits, struct error *err)
 {
 	ThreadCoreEntry *core = thread->core->thread_core;
 
@@ -233,7 +240,7 @@ static int use_answers(struct dump *dump, struct dump_task *task, const struct t
 	int r;
 
 	memcpy(&answers, bytes + asked->answers, sizeof(answers));
-	r = set_thread(dump, &task->threads[0], &answers,
+	r = set_thread(dump, &task->threads[0], &answers.thread,
 		       (uint32_t)tape_result(tape, live, asked->securebits), err);
 	if (r < 0)
 		return r;
@@ -285,32 +292,63 @@ static int translate_notified(const struct dump_task *task, struct posix_timers 
 	return 0;
 }
 
-/* What belongs to a thread, asked of those behind the first; their answers lie where its did. */
-static int ask_further(struct dump *dump, struct dump_thread *thread, const struct asked *asked,
+/* Where the answers of thread i, counted from the second, lie. */
+#define FURTHER(asked, i, field)                                                                   \
+	tape_at((asked)->further + (i) * sizeof(struct thread_answers) +                           \
+		offsetof(struct thread_answers, field))
+
+static void set_question(const struct dump_thread *thread, const struct asked *asked, size_t i,
+			 struct remote_question *q)
+{
+	*q = (struct remote_question){
+		.host_tid = thread->host_tid,
+		.regs = &thread->regs_now,
+		.sigmask = thread->core->thread_core->blk_sigset,
+		.filtered = thread->core->thread_core->has_seccomp_mode &&
+			    thread->core->thread_core->seccomp_mode,
+		.calls = {
+			{ SYS_sigaltstack, { tape_imm(0), FURTHER(asked, i, altstack) }, 0 },
+			{ SYS_prctl, { tape_imm(PR_GET_PDEATHSIG), FURTHER(asked, i, pdeathsig) }, 0 },
+			{ SYS_prctl, { tape_imm(PR_GET_TID_ADDRESS), FURTHER(asked, i, tid_address) }, 0 },
+			{ SYS_prctl, { tape_imm(PR_GET_SECUREBITS) }, 0 },
+		},
+		.n_calls = 4,
+	};
+}
+
+static int use_further(struct dump *dump, struct dump_thread *thread,
+		       const struct remote_question *q, const struct thread_answers *answers,
+		       struct error *err)
+{
+	for (size_t i = 0; i < q->n_calls; i++) {
+		if (q->calls[i].result < 0)
+			return err_set(err, (int)q->calls[i].result,
+				       "thread %d: what it was asked: %s", thread->host_tid,
+				       strerror((int)-q->calls[i].result));
+	}
+	return set_thread(dump, thread, answers, (uint32_t)q->calls[3].result, err);
+}
+
+/* What belongs to a thread, asked of those behind the first. */
+static int ask_further(struct dump *dump, struct dump_task *task, const struct asked *asked,
 		       struct remote *remote, struct error *err)
 {
-	struct remote_call calls[] = {
-		{ SYS_sigaltstack, { tape_imm(0), ANSWER(asked, altstack) }, 0 },
-		{ SYS_prctl, { tape_imm(PR_GET_PDEATHSIG), ANSWER(asked, pdeathsig) }, 0 },
-		{ SYS_prctl, { tape_imm(PR_GET_TID_ADDRESS), ANSWER(asked, tid_address) }, 0 },
-		{ SYS_prctl, { tape_imm(PR_GET_SECUREBITS) }, 0 },
-	};
-	struct answers answers;
-	int r;
+	size_t n = task->n_threads - 1;
+	cleanup_free struct remote_question *questions = calloc(n + 1, sizeof(*questions));
+	cleanup_free struct thread_answers *answers = calloc(n + 1, sizeof(*answers));
+	int r = 0;
 
-	r = remote_ask_thread(remote, thread->host_tid, calls, ARRAY_SIZE(calls), err);
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
-		if (calls[i].result < 0)
-			return err_set(err, (int)calls[i].result,
-				       "thread %d: what it was asked: %s", thread->host_tid,
-				       strerror((int)-calls[i].result));
-	}
-	r = remote_read(remote, asked->answers, &answers, sizeof(answers), err);
-	if (r < 0)
-		return r;
-	return set_thread(dump, thread, &answers, (uint32_t)calls[3].result, err);
+	if (!questions || !answers)
+		return err_oom(err);
+	for (size_t i = 0; i < n; i++)
+		set_question(&task->threads[i + 1], asked, i, &questions[i]);
+	if (n)
+		r = remote_ask_threads(remote, questions, n, err);
+	if (n && r == 0)
+		r = remote_read(remote, asked->further, answers, n * sizeof(*answers), err);
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = use_further(dump, &task->threads[i + 1], &questions[i], &answers[i], err);
+	return r;
 }
 
 int dump_ask(struct dump *dump, struct dump_task *task, MmEntry *mm, struct error *err)
@@ -333,14 +371,15 @@ int dump_ask(struct dump *dump, struct dump_task *task, MmEntry *mm, struct erro
 	tape = area_add_tape(&area, (uint32_t)leader->host_tid, "ask");
 	asked.answers = area_alloc(&area, sizeof(struct answers), 16);
 	asked.posix = area_alloc(&area, posix.n * sizeof(struct itimerspec) + 1, 16);
+	asked.further = area_alloc(&area, task->n_threads * sizeof(struct thread_answers), 16);
 	ask_thread(tape, &asked);
 	ask_process(tape, &asked);
 	ask_posix_timers(tape, &asked, &posix);
 	r = remote_begin(&remote, leader->host_tid, &task->status, &area, tape, err);
 	if (r == 0)
 		r = use_answers(dump, task, tape, &asked, remote.live, &posix, mm, err);
-	for (size_t i = 1; i < task->n_threads && r == 0; i++)
-		r = ask_further(dump, &task->threads[i], &asked, &remote, err);
+	if (r == 0)
+		r = ask_further(dump, task, &asked, &remote, err);
 	if (r < 0)
 		return r;
 	return remote_end(&remote, err);

@@ -229,24 +229,20 @@ static int collect_attributes(struct dump *dump, const struct dump_task *task,
 {
 	ThreadCoreEntry *core = thread->core->thread_core;
 	const struct proc_status *status = &task->status;
-	const struct proc_stat *stat = &task->stat;
 	struct proc_status own_status = { .groups = NULL };
-	struct proc_stat own_stat;
 	int r = 0;
 
 	if (thread != &task->threads[0]) {
 		status = &own_status;
-		stat = &own_stat;
 		r = proc_status_of_thread(task->host_pid, thread->host_tid, &own_status, err);
-		if (r == 0)
-			r = proc_stat_of_thread(task->host_pid, thread->host_tid, &own_stat, err);
+		thread->ns_tid = proc_ids_inner(&own_status.ns_pid);
 	}
 	if (r == 0)
 		r = creds_record(status, &dump->arena, &core->creds, err);
 	if (r == 0)
 		r = seccomp_collect(dump, thread, status, err);
 	if (r == 0) {
-		core->comm = arena_strdup(&dump->arena, stat->comm);
+		core->comm = arena_strdup(&dump->arena, status->comm);
 		r = core->comm ? 0 : err_oom(err);
 	}
 	proc_status_done(&own_status);
@@ -275,9 +271,10 @@ static int collect_thread(struct dump *dump, struct dump_task *task, struct dump
 	r = set_rseq(dump, thread, core, err);
 	if (r < 0)
 		return r;
+	thread->regs_now = thread->regs;
 	timed_call_resolve(&dump->timed_calls, thread->host_tid, &thread->regs);
 	regs_resolve_restart(&thread->regs);
-	r = registers_record(thread->host_tid, &thread->regs, &dump->arena,
+	r = registers_record(&dump->xstate, thread->host_tid, &thread->regs, &dump->arena,
 			     &thread->core->thread_info, err);
 	if (r < 0)
 		return r;
@@ -301,7 +298,8 @@ static int collect_thread(struct dump *dump, struct dump_task *task, struct dump
 	if (r < 0)
 		return r;
 	core->has_cg_set = true;
-	return cgroup_collect(dump, task, &core->cg_set, err);
+	core->cg_set = task->cg_set;
+	return 0;
 }
 
 int dump_core_collect(struct dump *dump, struct dump_task *task, struct error *err)
@@ -310,6 +308,9 @@ int dump_core_collect(struct dump *dump, struct dump_task *task, struct error *e
 	int64_t number;
 	int r;
 
+	r = cgroup_collect(dump, task, &task->cg_set, err);
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < task->n_threads; i++) {
 		r = collect_thread(dump, task, &task->threads[i], err);
 		if (r < 0)

@@ -20,6 +20,7 @@
 #include "base/proc.h"
 #include "ckpt/external.h"
 #include "ckpt/timed-calls.h"
+#include "ckpt/xstate.h"
 #include "cryo/dump.h"
 #include "img/image.h"
 #include "img/pb/core.pb-c.h"
@@ -38,8 +39,9 @@ enum dump_task_state {
 
 struct dump_thread {
 	pid_t host_tid;
-	pid_t ns_tid;
-	struct user_regs_struct regs; /* as they will be restored: no restart pending */
+	pid_t ns_tid;			  /* of further threads: once its core is collected */
+	struct user_regs_struct regs;	  /* as they will be restored: no restart pending */
+	struct user_regs_struct regs_now; /* as they are */
 	CoreEntry *core;
 };
 
@@ -70,6 +72,7 @@ struct dump_task {
 	struct dump_thread *threads;
 	size_t n_threads;
 	TaskKobjIdsEntry *ids; /* NULL: zombie */
+	uint32_t cg_set;       /* of all its threads */
 	bool own_files;	       /* first task of the tree with this descriptor table */
 };
 
@@ -124,6 +127,7 @@ struct dump {
 	struct arena arena;
 	struct externals externals;
 	struct timed_calls timed_calls;
+	struct xstate_layout xstate;
 	struct freeze freeze;
 	struct dump_task *tasks; /* root first, parents before children */
 	size_t n_tasks;

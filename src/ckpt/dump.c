@@ -42,6 +42,7 @@ static int prepare(struct dump *dump, struct error *err)
 		r = dump_ns_look(dump, err);
 	if (r == 0)
 		r = namespaces_check(dump, err);
+	xstate_look(&dump->xstate);
 	if (r == 0)
 		r = check_tree_first(dump->opts, err);
 	if (r == 0)

@@ -142,6 +142,27 @@ struct ahead {
 	unsigned int n_tasks;
 };
 
+/* The first thread's is that of its task. */
+static int make_of_threads(struct ahead *ahead, pid_t host_pid, struct error *err)
+{
+	cleanup_free pid_t *tids = NULL;
+	size_t n = 0;
+	int r = 0;
+
+	if (proc_threads_of(host_pid, &tids, &n, NULL) < 0)
+		return 0;
+	for (size_t i = 1; i < n && r == 0; i++) {
+		struct proc_status status;
+
+		if (proc_status_of_thread(host_pid, tids[i], &status, NULL) < 0)
+			continue;
+		r = make_ahead(ahead->dump, IMG_KIND_CORE, (uint64_t)proc_ids_inner(&status.ns_pid),
+			       err);
+		proc_status_done(&status);
+	}
+	return r;
+}
+
 static int make_of_task(struct ahead *ahead, pid_t ns_pid, struct error *err)
 {
 	static const enum img_kind kinds[] = { IMG_KIND_CORE, IMG_KIND_MM, IMG_KIND_FS,
@@ -170,6 +191,8 @@ static int walk(struct ahead *ahead, pid_t host_pid, struct error *err)
 		return 0;
 	if (status.has_mm)
 		r = make_of_task(ahead, proc_ids_inner(&status.ns_pid), err);
+	if (r == 0 && status.threads > 1)
+		r = make_of_threads(ahead, host_pid, err);
 	proc_status_done(&status);
 	if (r < 0 || proc_children_of(host_pid, &children, &n, NULL) < 0)
 		return r;

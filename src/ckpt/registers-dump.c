@@ -8,7 +8,6 @@
  */
 #include "ckpt/registers.h"
 
-#include <cpuid.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -17,18 +16,6 @@
 
 #define FXSAVE_SIZE 512
 #define XSAVE_HEADER_SIZE 64
-
-enum xstate {
-	XSTATE_YMM = 2,
-	XSTATE_BNDREGS = 3,
-	XSTATE_BNDCSR = 4,
-	XSTATE_OPMASK = 5,
-	XSTATE_ZMM_HI256 = 6,
-	XSTATE_HI16_ZMM = 7,
-	XSTATE_PKRU = 9,
-	XSTATE_AMX_CONFIG = 17,
-	XSTATE_AMX_DATA = 18,
-};
 
 /* Intel SDM vol. 1, 10.5.1: what FXSAVE64 writes. */
 struct fxsave {
@@ -77,25 +64,14 @@ static void set_general(const struct user_regs_struct *regs, UserX86RegsEntry *e
 }
 
 struct component {
-	enum xstate number;
+	enum xstate_part number;
 	const void **data; /* where the record points to */
 	size_t *n;
 	size_t size; /* of one element */
 };
 
-/* Both are 0 when this processor has no such component. */
-static void component_place(enum xstate number, size_t *ret_offset, size_t *ret_size)
-{
-	unsigned int size, offset, flags, unused;
-
-	if (!__get_cpuid_count(0xd, number, &size, &offset, &flags, &unused))
-		size = offset = 0;
-	*ret_offset = offset;
-	*ret_size = size;
-}
-
-static int set_components(const char *area, size_t len, struct arena *arena,
-			  UserX86XsaveEntry *entry, struct error *err)
+static int set_components(const struct xstate_layout *layout, const char *area, size_t len,
+			  struct arena *arena, UserX86XsaveEntry *entry, struct error *err)
 {
 	struct component components[] = {
 		{ XSTATE_YMM, (const void **)&entry->ymmh_space, &entry->n_ymmh_space, 4 },
@@ -116,11 +92,10 @@ static int set_components(const char *area, size_t len, struct arena *arena,
 			       "for them");
 	entry->xstate_bv = in_use;
 	for (size_t i = 0; i < ARRAY_SIZE(components); i++) {
-		size_t offset;
-		size_t size;
+		size_t offset = layout->parts[components[i].number].offset;
+		size_t size = layout->parts[components[i].number].size;
 		void *copy;
 
-		component_place(components[i].number, &offset, &size);
 		if (!size || offset > len || size > len - offset)
 			continue;
 		copy = arena_memdup(arena, area + offset, size);
@@ -132,8 +107,8 @@ static int set_components(const char *area, size_t len, struct arena *arena,
 	return 0;
 }
 
-static int set_fpu(const char *area, size_t len, struct arena *arena, UserX86FpregsEntry *entry,
-		   struct error *err)
+static int set_fpu(const struct xstate_layout *layout, const char *area, size_t len,
+		   struct arena *arena, UserX86FpregsEntry *entry, struct error *err)
 {
 	struct fxsave fx;
 
@@ -157,7 +132,7 @@ static int set_fpu(const char *area, size_t len, struct arena *arena, UserX86Fpr
 	if (!arena_ok(arena))
 		return err_oom(err);
 	user_x86_xsave_entry__init(entry->xsave);
-	return set_components(area, len, arena, entry->xsave, err);
+	return set_components(layout, area, len, arena, entry->xsave, err);
 }
 
 #define TLS_SLOTS 3 /* GDT_ENTRY_TLS_MIN.. of the kernel */
@@ -182,8 +157,9 @@ static int set_tls(struct arena *arena, ThreadInfoX86 *info, struct error *err)
 	return 0;
 }
 
-int registers_record(pid_t host_tid, const struct user_regs_struct *regs, struct arena *arena,
-		     ThreadInfoX86 **ret, struct error *err)
+int registers_record(const struct xstate_layout *layout, pid_t host_tid,
+		     const struct user_regs_struct *regs, struct arena *arena, ThreadInfoX86 **ret,
+		     struct error *err)
 {
 	ThreadInfoX86 *info = arena_new(arena, ThreadInfoX86);
 	cleanup_free void *area = NULL;
@@ -201,7 +177,7 @@ int registers_record(pid_t host_tid, const struct user_regs_struct *regs, struct
 	r = regs_get_xstate(host_tid, &area, &len, err);
 	if (r < 0)
 		return r;
-	r = set_fpu(area, len, arena, info->fpregs, err);
+	r = set_fpu(layout, area, len, arena, info->fpregs, err);
 	if (r < 0)
 		return err_wrap(err, r, "task %d", host_tid);
 	r = set_tls(arena, info, err);

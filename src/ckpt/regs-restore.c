@@ -17,7 +17,6 @@
  * Nothing of the engine is mapped then, and no flag was changed.
  */
 #include <asm/prctl.h>
-#include <cpuid.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <string.h>
@@ -80,17 +79,6 @@ struct component {
 	size_t size;
 };
 
-static uint64_t enabled_features(void)
-{
-	unsigned int a = 0, b = 0, c = 0, d = 0;
-	uint32_t low, high;
-
-	if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE))
-		return 0;
-	__asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-	return (uint64_t)high << 32 | low;
-}
-
 static size_t list_components(const UserX86XsaveEntry *x, struct component list[8])
 {
 	size_t n = 0;
@@ -113,18 +101,20 @@ static size_t list_components(const UserX86XsaveEntry *x, struct component list[
 }
 
 /* The extended state behind the fxsave area; returns how long both are. */
-static int fill_xstate(const struct rtask *t, const UserX86XsaveEntry *x, uint8_t *state,
-		       size_t max, uint64_t *ret_features, size_t *ret_size, struct error *err)
+static int fill_xstate(const struct restore *r, const struct rtask *t, const UserX86XsaveEntry *x,
+		       uint8_t *state, size_t max, uint64_t *ret_features, size_t *ret_size,
+		       struct error *err)
 {
 	struct component list[8];
-	uint64_t enabled = enabled_features();
+	uint64_t enabled = r->xstate.enabled;
 	uint64_t present = x->xstate_bv;
 	uint64_t known = 3; /* x87 and SSE: the fxsave area */
 	size_t size = FX_SIZE + XSAVE_HEADER;
 	size_t n = list_components(x, list);
 
 	for (size_t i = 0; i < n; i++) {
-		unsigned int length = 0, offset = 0, c = 0, d = 0;
+		size_t length = r->xstate.parts[list[i].bit].size;
+		size_t offset = r->xstate.parts[list[i].bit].offset;
 
 		if (!(enabled >> list[i].bit & 1)) {
 			if (!(present >> list[i].bit & 1))
@@ -133,8 +123,7 @@ static int fill_xstate(const struct rtask *t, const UserX86XsaveEntry *x, uint8_
 				       "task %u (%s) uses %s, which this processor lacks", t->pid,
 				       rtask_comm(t), list[i].name);
 		}
-		__get_cpuid_count(0xd, list[i].bit, &length, &offset, &c, &d);
-		if (offset < FX_SIZE + XSAVE_HEADER || offset + (size_t)length > max)
+		if (offset < FX_SIZE + XSAVE_HEADER || offset + length > max)
 			return err_set(err, -EOPNOTSUPP, "the processor's %s state is too large",
 				       list[i].name);
 		memcpy(state + offset, list[i].data, list[i].size < length ? list[i].size : length);
@@ -179,8 +168,8 @@ static int fill_fx(const struct rthread *th, struct fx_area *ret_fx, struct erro
 #define STATE_MAX 4096
 
 /* What a signal frame has of it. */
-static int fill_fpu(const struct rtask *t, uint8_t state[STATE_MAX + 4], size_t *ret_size,
-		    struct error *err)
+static int fill_fpu(const struct restore *r, const struct rtask *t, uint8_t state[STATE_MAX + 4],
+		    size_t *ret_size, struct error *err)
 {
 	const UserX86FpregsEntry *f = t->core->thread_info->fpregs;
 	uint32_t magic2 = XSTATE_MAGIC2;
@@ -191,7 +180,7 @@ static int fill_fpu(const struct rtask *t, uint8_t state[STATE_MAX + 4], size_t 
 	if (fxret < 0)
 		return fxret;
 	if (f->xsave) {
-		int ret = fill_xstate(t, f->xsave, state, STATE_MAX, &fx.features, &size, err);
+		int ret = fill_xstate(r, t, f->xsave, state, STATE_MAX, &fx.features, &size, err);
 
 		if (ret < 0)
 			return ret;
@@ -322,7 +311,7 @@ int regs_tape_frame(struct restore *r, struct rtask *t, uint64_t *ret_frame, str
 		.mask = ~UINT64_C(0),
 	};
 
-	ret = fill_fpu(t, state, &state_size, err);
+	ret = fill_fpu(r, t, state, &state_size, err);
 	if (ret < 0)
 		return ret;
 	if (t->core->thread_info->fpregs->xsave)
@@ -353,14 +342,6 @@ int regs_tape_frame(struct restore *r, struct rtask *t, uint64_t *ret_frame, str
 	return 0;
 }
 
-/* Ptrace wants all of the state that the processor has enabled. */
-static size_t ptrace_xstate_size(void)
-{
-	unsigned int size = 0, a = 0, c = 0, d = 0;
-
-	return __get_cpuid_count(0xd, 0, &a, &size, &c, &d) ? size : 0;
-}
-
 static int plan_xstate(struct restore *r, const struct rtask *t, struct rthread *th,
 		       struct thread_state *s, struct error *err)
 {
@@ -372,7 +353,7 @@ static int plan_xstate(struct restore *r, const struct rtask *t, struct rthread 
 
 	if (ret < 0)
 		return ret;
-	s->xstate_size = ptrace_xstate_size();
+	s->xstate_size = r->xstate.size; /* ptrace wants all that is enabled */
 	if (s->xstate_size < FX_SIZE + XSAVE_HEADER)
 		return err_set(err, -EOPNOTSUPP, "this processor has no XSAVE");
 	s->xstate = arena_new_array(&r->arena, uint8_t, s->xstate_size);
@@ -383,7 +364,7 @@ static int plan_xstate(struct restore *r, const struct rtask *t, struct rthread 
 		memcpy((uint8_t *)s->xstate + FX_SIZE, &features, sizeof(features));
 		return 0;
 	}
-	return fill_xstate(t, f->xsave, s->xstate, s->xstate_size, &features, &used, err);
+	return fill_xstate(r, t, f->xsave, s->xstate, s->xstate_size, &features, &used, err);
 }
 
 int regs_plan_thread(struct restore *r, const struct rtask *t, struct rthread *th,

@@ -25,6 +25,7 @@
 
 #include "base/arena.h"
 #include "base/strv.h"
+#include "ckpt/xstate.h"
 #include "cryo/restore.h"
 #include "img/pb/core.pb-c.h"
 #include "img/pb/creds.pb-c.h"
@@ -217,6 +218,7 @@ struct restore {
 	void *live; /* the area, mapped; NULL before */
 	struct restore_words words;
 	struct vdso vdso;
+	struct xstate_layout xstate;
 
 	/* Tests change the plan here, before anything is made; NULL otherwise. */
 	void (*tamper)(void *arg, struct area *area);

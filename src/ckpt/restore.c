@@ -301,6 +301,7 @@ static int restore_run(struct restore *r, struct error *err)
 		ret = ns_plan(r, err);
 	if (ret >= 0)
 		ret = tree_plan(r, err);
+	xstate_look(&r->xstate);
 	if (ret >= 0)
 		ret = vdso_find(r, err);
 	if (ret >= 0)

@@ -41,26 +41,13 @@ void dump_task_close(struct dump_task *task)
 static int collect_threads(struct dump *dump, struct dump_task *task,
 			   const struct frozen_task *frozen, struct error *err)
 {
-	int r;
-
 	task->threads = arena_new_array(&dump->arena, struct dump_thread, frozen->n_threads);
 	if (!task->threads)
 		return err_oom(err);
-	for (size_t i = 0; i < frozen->n_threads; i++) {
-		struct proc_status status;
-
+	for (size_t i = 0; i < frozen->n_threads; i++)
 		task->threads[i].host_tid = frozen->threads[i].host_tid;
-		task->threads[i].ns_tid = task->ns_pid;
-		task->n_threads = i + 1;
-		if (i == 0)
-			continue;
-		r = proc_status_of_thread(task->host_pid, frozen->threads[i].host_tid, &status,
-					  err);
-		if (r < 0)
-			return r;
-		task->threads[i].ns_tid = proc_ids_inner(&status.ns_pid);
-		proc_status_done(&status);
-	}
+	task->threads[0].ns_tid = task->ns_pid;
+	task->n_threads = frozen->n_threads;
 	return 0;
 }
 

@@ -17,6 +17,10 @@ int remote_to_syscall(struct remote *remote, struct error *err);
 /* Run until the thread calls us, by signal, or watched from call to call. */
 int remote_to_call(struct remote *remote, struct error *err);
 
+/* The same in two steps, between which others can be seen to. */
+int remote_go(struct remote *remote, struct error *err);
+int remote_come(struct remote *remote, struct error *err);
+
 /* From any stop to a PTRACE_EVENT_STOP, with no instruction in between. */
 int remote_to_trap(struct remote *remote, struct error *err);
 

@@ -353,8 +353,8 @@ static int put_back(struct remote *remote, struct error *err)
 		r = regs_set(remote->host_tid, &remote->regs, err);
 	if (r == 0)
 		r = clear_slot(remote, remote->slot, err);
-	if (r == 0 && remote->thread_slot.v)
-		r = clear_slot(remote, remote->thread_slot, err);
+	for (size_t i = 0; i < remote->n_thread_slots && r == 0; i++)
+		r = clear_slot(remote, remote->thread_slots[i].at, err);
 	if (r == 0)
 		r = remote_to_trap(remote, err);
 	return r;

@@ -41,6 +41,8 @@ enum remote_state {
 	REMOTE_PLAYED,	/* the thread stands at the end of the tape */
 };
 
+#define REMOTE_THREAD_SLOTS 2 /* one thread answers while another is prepared */
+
 struct remote {
 	enum remote_state state;
 	pid_t host_tid;
@@ -54,9 +56,12 @@ struct remote {
 	struct raddr area;   /* in the target */
 	uint64_t area_size;
 	struct raddr slot; /* in the padding of the vDSO: head and stub */
-	/* Slot for further threads, and its number in the row; not there yet: 0. */
-	struct raddr thread_slot;
-	uint32_t thread_sequence;
+	/* Slots for further threads; none yet: 0. */
+	struct remote_slot {
+		struct raddr at;
+		uint32_t sequence;
+	} thread_slots[REMOTE_THREAD_SLOTS];
+	size_t n_thread_slots;
 	/* Addresses in the stub: its system call, its way home, its constant. */
 	uint64_t map;
 	uint64_t leave;
@@ -64,6 +69,7 @@ struct remote {
 	struct pie_area *live; /* the area's image after the play; owned */
 	unsigned int n_stops;  /* ptrace stops it took so far */
 	bool seccomp_suspended;
+	struct user_regs_struct at_call; /* registers when it called us last */
 };
 
 #define REMOTE_INIT                                                                                \
@@ -91,14 +97,26 @@ struct remote_call {
 
 #define REMOTE_CALLS_MAX STUB_CALLS_MAX
 
+struct remote_question {
+	pid_t host_tid;
+	/* Its registers and mask, if they are known already (as they are: a call that was
+	 * interrupted not resolved). */
+	const struct user_regs_struct *regs;
+	uint64_t sigmask;
+	bool filtered; /* it has seccomp filters: they are suspended meanwhile */
+	struct remote_call calls[REMOTE_CALLS_MAX];
+	size_t n_calls;
+};
+
 /*
  * Between begin and end of one thread of a process, others of it can be asked a
  * few things each, far cheaper than by a tape of their own: one ptrace stop. The
- * thread comes back stopped with the registers it had, in whatever kind of stop.
- * What the calls have put into the area is there to be read (remote_read).
+ * threads come back stopped with the registers they had, in whatever kind of stop.
+ * What the calls have put into the area is there to be read (remote_read). On
+ * failure, too, all are as they were.
  */
-int remote_ask_thread(struct remote *remote, pid_t host_tid, struct remote_call *calls, size_t n,
-		      struct error *err);
+int remote_ask_threads(struct remote *remote, struct remote_question *questions, size_t n,
+		       struct error *err);
 
 /* Bytes of the area as they are now in the target. */
 int remote_read(const struct remote *remote, uint64_t offset, void *to, size_t len,

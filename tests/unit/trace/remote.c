@@ -181,18 +181,22 @@ static int ask_others(struct freeze *f, struct remote *remote, uint64_t stack_at
 {
 	for (size_t i = 1; i < f->tasks[0].n_threads; i++) {
 		pid_t tid = f->tasks[0].threads[i].host_tid;
-		struct remote_call calls[] = {
-			{ .nr = SYS_gettid },
-			{ .nr = SYS_sigaltstack, .args = { tape_imm(0), tape_at(stack_at) } },
-			{ .nr = SYS_prctl, .args = { tape_imm(PR_GET_SECUREBITS) } },
-			{ .nr = SYS_close, .args = { tape_imm(54321) } },
+		struct remote_question q = {
+			.host_tid = tid,
+			.calls = {
+				{ .nr = SYS_gettid },
+				{ .nr = SYS_sigaltstack, .args = { tape_imm(0), tape_at(stack_at) } },
+				{ .nr = SYS_prctl, .args = { tape_imm(PR_GET_SECUREBITS) } },
+				{ .nr = SYS_close, .args = { tape_imm(54321) } },
+			},
+			.n_calls = 4,
 		};
 		stack_t stack = { .ss_sp = NULL };
 
-		if (remote_ask_thread(remote, tid, calls, 4, NULL) < 0 ||
+		if (remote_ask_threads(remote, &q, 1, NULL) < 0 ||
 		    remote_read(remote, stack_at, &stack, sizeof(stack), NULL) < 0 ||
-		    calls[0].result != tid || calls[1].result != 0 || calls[2].result != 0 ||
-		    calls[3].result != -EBADF || stack.ss_flags != SS_DISABLE)
+		    q.calls[0].result != tid || q.calls[1].result != 0 || q.calls[2].result != 0 ||
+		    q.calls[3].result != -EBADF || stack.ss_flags != SS_DISABLE)
 			return -EINVAL;
 	}
 	return 0;
