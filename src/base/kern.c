@@ -22,6 +22,7 @@
 
 /* From uapi headers newer than the oldest we build with. */
 #define KERN_MFD_EXEC 0x0010U
+#define KERN_UFFD_FEATURE_MOVE (UINT64_C(1) << 16)
 #define KERN_UFFD_FEATURE_WP_ASYNC (UINT64_C(1) << 15)
 
 struct kern_pm_scan_arg {
@@ -114,12 +115,22 @@ static bool probe_pagemap_scan_guards(void)
 	return can_scan_for(KERN_PAGE_IS_GUARD);
 }
 
-static bool probe_uffd_wp_async(void)
+static bool has_uffd_feature(uint64_t feature)
 {
-	struct uffdio_api api = { .api = UFFD_API, .features = KERN_UFFD_FEATURE_WP_ASYNC };
+	struct uffdio_api api = { .api = UFFD_API, .features = feature };
 	cleanup_fd int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
 
 	return fd >= 0 && ioctl(fd, UFFDIO_API, &api) == 0;
+}
+
+static bool probe_uffd_wp_async(void)
+{
+	return has_uffd_feature(KERN_UFFD_FEATURE_WP_ASYNC);
+}
+
+static bool probe_uffd_move(void)
+{
+	return has_uffd_feature(KERN_UFFD_FEATURE_MOVE);
 }
 
 static bool read_page_entry(int fd, const void *page, uint64_t *ret)
@@ -213,6 +224,7 @@ static const struct {
 				       probe_pagemap_scan_guards },
 	[KERN_UFFD_WP_ASYNC] = { "uffd-wp-async", "written pages are tracked by soft-dirty bits",
 				 probe_uffd_wp_async },
+	[KERN_UFFD_MOVE] = { "uffd-move", "memory is restored in small pages", probe_uffd_move },
 	[KERN_SOFT_DIRTY] = { "soft-dirty", "written pages are tracked by userfaultfd",
 			      probe_soft_dirty },
 	[KERN_RSEQ_CONFIGURATION] = { "rseq-configuration", "rseq areas can't be saved",

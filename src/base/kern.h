@@ -20,6 +20,7 @@ enum kern_feature {
 	KERN_PAGEMAP_SCAN,	     /* ioctl of /proc/PID/pagemap (6.7) */
 	KERN_PAGEMAP_SCAN_GUARDS,    /* ... which tells guard pages from others (6.16) */
 	KERN_UFFD_WP_ASYNC,	     /* write tracking by userfaultfd (6.7) */
+	KERN_UFFD_MOVE,		     /* moving pages by userfaultfd (6.8) */
 	KERN_SOFT_DIRTY,	     /* write tracking by soft-dirty bits */
 	KERN_RSEQ_CONFIGURATION,     /* PTRACE_GET_RSEQ_CONFIGURATION (5.13) */
 	KERN_PROC_CHILDREN,	     /* /proc/PID/task/TID/children */

@@ -58,7 +58,7 @@ static int map_area(struct restore *r, struct error *err)
 
 	if (ret < 0)
 		return ret;
-	if (r->area.size > RESTORE_HOLE)
+	if (r->area.size > RESTORE_HOLE - 2 * RESTORE_STAGING)
 		return err_set(err, -E2BIG, "the plan of this restore takes %" PRIu64 " MiB",
 			       r->area.size >> 20);
 	map = mmap((void *)(uintptr_t)r->base, r->area.size, PROT_READ | PROT_WRITE | PROT_EXEC,

@@ -74,5 +74,7 @@ void mem_plan_free(struct mem_plan *plan);
 int pages_list_add(struct pages_list *list, const struct pages_piece *piece, struct error *err);
 /* Where the content of the task's private memory comes from: plan->pages and ->filled. */
 int pages_plan(struct restore *r, struct rtask *t, struct mem_plan *plan, struct error *err);
-/* Its memory tape reads plan->reads. */
-void pages_tape(struct restore *r, struct rtask *t, const struct mem_plan *plan);
+/* Its memory tape reads those pages where they belong. */
+void pages_tape(struct restore *r, struct rtask *t, const struct pages_list *list);
+/* fill-restore.c: its memory tape reads all that the plan says. */
+int fill_tape(struct restore *r, struct rtask *t, struct error *err);

@@ -262,8 +262,7 @@ int mem_tape(struct restore *r, struct rtask *t, struct error *err)
 		if (vma_is_ours(mm->vmas[i]) && !(mm->vmas[i]->status & VMA_AREA_SYSVIPC))
 			tape_mapping(r, t, i, &kept);
 	tape_drops(t);
-	pages_tape(r, t, t->mem);
-	return 0;
+	return fill_tape(r, t, err);
 }
 
 void mem_tape_finish(struct rtask *t)

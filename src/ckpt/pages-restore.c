@@ -237,12 +237,12 @@ static void tape_batch(struct restore *r, struct rtask *t, struct batch *b)
 	b->n = 0;
 }
 
-void pages_tape(struct restore *r, struct rtask *t, const struct mem_plan *plan)
+void pages_tape(struct restore *r, struct rtask *t, const struct pages_list *list)
 {
 	struct batch b = { .n = 0 };
 
-	for (size_t i = 0; i < plan->reads.n; i++) {
-		const struct pages_piece *p = &plan->reads.pieces[i];
+	for (size_t i = 0; i < list->n; i++) {
+		const struct pages_piece *p = &list->pieces[i];
 
 		for (uint64_t done = 0; done < p->len;) {
 			uint64_t len = p->len - done;

@@ -56,8 +56,9 @@ struct rnested;
 struct mem_plan;
 
 #define RESTORE_TASKS_MAX 65536
-#define RESTORE_HOLE ((uint64_t)1 << 30)  /* address space kept for the area */
-#define RESTORE_PARK ((uint64_t)64 << 10) /* below it: where the vDSO waits */
+#define RESTORE_HOLE ((uint64_t)1 << 30)     /* address space kept for the area */
+#define RESTORE_PARK ((uint64_t)64 << 10)    /* below it: where the vDSO waits */
+#define RESTORE_STAGING ((uint64_t)64 << 20) /* at its end: where huge pages are read into */
 #define RESTORE_TASK_SIZE UINT64_C(0x7ffffffff000)
 
 enum rtask_kind {
