@@ -66,11 +66,25 @@ static int get_timeout(int fd, int option, const char *where, uint64_t *ret_s, u
 	return 0;
 }
 
+/* One instruction as the images have it: the same number on machines of either byte order. */
+static uint64_t pack(struct sock_filter f)
+{
+	return (uint64_t)f.code << 48 | (uint64_t)f.jt << 40 | (uint64_t)f.jf << 32 | f.k;
+}
+
+static struct sock_filter unpack(uint64_t v)
+{
+	return (struct sock_filter){ .code = (uint16_t)(v >> 48),
+				     .jt = (uint8_t)(v >> 40),
+				     .jf = (uint8_t)(v >> 32),
+				     .k = (uint32_t)v };
+}
+
 static int get_filter(int fd, const char *where, struct arena *arena, SkOptsEntry *opts,
 		      struct error *err)
 {
 	socklen_t n = 0; /* of instructions, not bytes */
-	int r = 0;
+	struct sock_filter *code;
 
 	if (getsockopt(fd, SOL_SOCKET, SO_GET_FILTER, NULL, &n) < 0) {
 		/* An eBPF one. */
@@ -83,13 +97,16 @@ static int get_filter(int fd, const char *where, struct arena *arena, SkOptsEntr
 	}
 	if (!n)
 		return 0;
+	code = arena_new_array(arena, struct sock_filter, n);
 	opts->so_filter = arena_new_array(arena, uint64_t, n);
-	if (!opts->so_filter)
+	if (!code || !opts->so_filter)
 		return err_oom(err);
-	if (getsockopt(fd, SOL_SOCKET, SO_GET_FILTER, opts->so_filter, &n) < 0)
-		r = err_sys(err, "%s: its socket filter", where);
+	if (getsockopt(fd, SOL_SOCKET, SO_GET_FILTER, code, &n) < 0)
+		return err_sys(err, "%s: its socket filter", where);
+	for (socklen_t i = 0; i < n; i++)
+		opts->so_filter[i] = pack(code[i]);
 	opts->n_so_filter = n;
-	return r;
+	return 0;
 }
 
 /* Bound to a device, shared with others, and whose it is: not of all families. */
@@ -203,15 +220,19 @@ static void tape_filter(struct area *area, struct tape *tape, int staging, const
 {
 	/* struct sock_fprog: the number, and where in this task's memory they are. */
 	uint64_t program, code;
+	struct sock_filter *f;
 	struct sock_fprog *fprog;
 
 	if (!opts->n_so_filter || opts->n_so_filter > BPF_MAXINSNS)
 		return;
 	program = area_alloc(area, sizeof(struct sock_fprog), 8);
-	code = area_add(area, opts->so_filter, opts->n_so_filter * sizeof(uint64_t));
+	code = area_alloc(area, opts->n_so_filter * sizeof(*f), 8);
 	fprog = area_data(area, program);
-	if (!program || !code || !fprog)
+	f = area_data(area, code);
+	if (!program || !code || !fprog || !f)
 		return; /* out of memory: told when the area is sealed */
+	for (size_t i = 0; i < opts->n_so_filter; i++)
+		f[i] = unpack(opts->so_filter[i]);
 	fprog->len = (unsigned short)opts->n_so_filter;
 	tape_op(tape, PIE_OP_STORE64,
 		TAPE_ARGS(tape_at(program + offsetof(struct sock_fprog, filter)), tape_at(code)),
