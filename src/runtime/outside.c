@@ -16,12 +16,14 @@
 #include "base/json.h"
 #include "base/mountinfo.h"
 #include "base/path.h"
+#include "base/scan.h"
 #include "runtime/cgroup.h"
 #include "runtime/container.h"
 #include "runtime/namespace.h"
 #include "runtime/spec.h"
 
 #define DESCRIPTORS_MAX ((size_t)1 << 16)
+#define DEVICES_MAX ((size_t)4 << 20) /* text of /proc/net/dev */
 
 /* --- mounts, at the dump -------------------------------------------------------- */
 
@@ -128,12 +130,38 @@ static int add_dump_ns(struct outside *o, const struct spec *spec, const struct 
 	return 0;
 }
 
+/*
+ * A network namespace that was made for the container: with nothing but its
+ * loopback device it is saved. Other devices somebody has put there from
+ * outside, and will again, as runc has it.
+ */
+static int leave_network(const struct container *c, bool *ret_leave, struct error *err)
+{
+	cleanup_free char *text = NULL;
+	char path[64];
+	size_t len;
+	int r;
+
+	*ret_leave = false;
+	(void)snprintf(path, sizeof(path), "/proc/%d/net/dev", c->init.pid);
+	r = file_read_at(AT_FDCWD, path, DEVICES_MAX, &text, &len, err);
+	if (r < 0)
+		return r;
+	/* Two headlines, then a line a device: "    lo:  ..." */
+	for (const char *p = scan_next_line(scan_next_line(text)); *p; p = scan_next_line(p)) {
+		scan_blanks(&p);
+		*ret_leave = *ret_leave || strncmp(p, "lo:", 3) != 0;
+	}
+	return 0;
+}
+
 int outside_for_dump(const struct spec *spec, const struct container *c, struct outside *ret,
 		     struct error *err)
 {
 	__attribute__((cleanup(cleanup_view_p))) struct view view = {
 		.root = -EBADF, .mounts = MOUNTINFO_TABLE_INIT
 	};
+	bool leave = false;
 	int r;
 
 	r = open_view(c, &view, err);
@@ -147,9 +175,11 @@ int outside_for_dump(const struct spec *spec, const struct container *c, struct 
 	r = add_dump_ns(ret, spec, c, NS_KIND_NET, "extRootNetNS", err);
 	if (r >= 0)
 		r = add_dump_ns(ret, spec, c, NS_KIND_PID, "extRootPidNS", err);
+	if (r >= 0 && spec_new_ns(spec, NS_KIND_NET))
+		r = leave_network(c, &leave, err);
 	if (r < 0)
 		return r;
-	if (spec_new_ns(spec, NS_KIND_NET))
+	if (leave)
 		strv_add(&ret->empty_ns, "net");
 	return strv_ok(&ret->externals) && strv_ok(&ret->empty_ns) ? 0 : err_oom(err);
 }
@@ -252,8 +282,6 @@ int outside_for_restore(const struct spec *spec, const char *bundle, const struc
 	r = add_restore_namespaces(ret, spec, err);
 	if (r < 0)
 		return r;
-	if (spec_new_ns(spec, NS_KIND_NET))
-		strv_add(&ret->empty_ns, "net");
 	return strv_ok(&ret->externals) && strv_ok(&ret->empty_ns) && strv_ok(&ret->keys)
 		       ? 0
 		       : err_oom(err);

@@ -14,7 +14,6 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/file.h"
-#include "base/netlink.h"
 #include "cryo/restore.h"
 #include "runtime/bundle.h"
 #include "runtime/cgroup-resources.h"
@@ -117,7 +116,7 @@ static int make_container(const struct runtime *rt, const char *id, struct resto
 
 /* --- the two moments ---------------------------------------------------------------- */
 
-/* A new network namespace is empty after a restore: what create does with one is done again. */
+/* The images hold no more than the settings of devices: what config.json sets is set again. */
 static int set_up_network(const struct spec *spec, pid_t pid, struct error *err)
 {
 	cleanup_fd int home = -EBADF;
@@ -134,9 +133,7 @@ static int set_up_network(const struct spec *spec, pid_t pid, struct error *err)
 		return err_sys(err, "open '%s'", home < 0 ? "/proc/self/ns/net" : path);
 	if (setns(there, CLONE_NEWNET) < 0)
 		return err_sys(err, "enter the container's network namespace");
-	r = netlink_loopback_up(err);
-	if (r >= 0)
-		r = sysctl_apply(spec, "net.", err);
+	r = sysctl_apply(spec, "net.", err);
 	if (setns(home, CLONE_NEWNET) < 0 && r >= 0)
 		r = err_sys(err, "return to our own network namespace");
 	return r;

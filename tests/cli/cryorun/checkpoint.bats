@@ -24,6 +24,7 @@ restore() {
 	pipe_to_log cryorun restore --detach --bundle "$TEST_DIR/c" --image-path "$TEST_DIR/c/img" \
 		--work-path "$TEST_DIR/c/work" "$@" c
 }
+in_network_of() { nsenter --net="/proc/$1/ns/net" "${@:2}"; }
 lines_more_than() { [ "$(wc -l <"$TEST_DIR/c/log")" -gt "$1" ]; }
 goes_on() { wait_for lines_more_than $(($(wc -l <"$TEST_DIR/c/log") + 3)); }
 
@@ -53,7 +54,9 @@ goes_on() { wait_for lines_more_than $(($(wc -l <"$TEST_DIR/c/log") + 3)); }
 	begin_loop '.hostname = "frost"' '.linux.resources.pids = {limit: 44}' \
 		".mounts += [{destination: \"/tmp\", source: \"$TEST_DIR/data\", options: [\"rbind\"]}]"
 	cryorun exec c sh -c 'echo kept >/dev/shm/file'
-	seen='hostname; cat /dev/shm/file; ip -o link | grep -c LOOPBACK,UP; mount | sort'
+	in_network_of "$(init_of c)" ip addr add 10.11.12.13/24 dev lo
+	in_network_of "$(init_of c)" ip route add 10.99.0.0/16 dev lo
+	seen='hostname; cat /dev/shm/file; ip -o link | grep -c LOOPBACK,UP; mount | sort; ip -4 addr show dev lo; ip route'
 	before=$(cryorun exec c sh -c "$seen")
 	checkpoint
 	restore
