@@ -111,29 +111,35 @@ static void tape_listen(struct socks *all, const struct sock *s)
 
 /* ----------------------------------------------------------------- connections */
 
-static void tape_connect(struct socks *all, const struct sock *s, const struct sock *to)
+static void tape_connect(struct socks *all, const struct sock *s, int staging,
+			 const struct sock *to)
 {
 	uint64_t address;
 	size_t len = unix_address(all, to, &address);
 
 	unix_tape_enter_dir(all, to);
-	tape_call(all->tape, SYS_connect, TAPE_ARGS(fd_of(s), tape_at(address), tape_imm(len)),
+	tape_call(all->tape, SYS_connect,
+		  TAPE_ARGS(tape_imm((uint64_t)staging), tape_at(address), tape_imm(len)),
 		  "connecting unix socket %u to '%s'", s->e->id, name_of(to));
 }
 
-/* `s` was accepted: its client connects to the listener once more. */
+/* `s` was accepted: its client, or who stands in for it, connects to the listener once more. */
 static void tape_accept(struct socks *all, struct sock *s)
 {
 	uint32_t slot;
 
-	tape_connect(all, s->pair, s->listener);
+	if (s->orphan)
+		tape_connect(all, s, s->feeder, s->listener);
+	else
+		tape_connect(all, s->pair, s->pair->file->staging, s->listener);
 	slot = tape_call(
 		all->tape, SYS_accept4,
 		TAPE_ARGS(fd_of(s->listener), tape_imm(0), tape_imm(0), tape_imm(SOCK_CLOEXEC)),
 		"accepting unix socket %u", s->e->id);
 	fd_tape_stage(all->tape, slot, s->file->staging);
 	s->connected = true;
-	s->pair->connected = true;
+	if (s->pair)
+		s->pair->connected = true;
 }
 
 /*
@@ -155,7 +161,7 @@ static int tape_target(struct socks *all, struct sock *s, unsigned int depth, st
 			return ret;
 	}
 	if (s->target)
-		tape_connect(all, s, s->target);
+		tape_connect(all, s, s->file->staging, s->target);
 	return 0;
 }
 
@@ -169,7 +175,7 @@ static int tape_users(struct socks *all, const struct sock *named, struct error 
 	for (size_t i = 0; i < all->n; i++) {
 		struct sock *s = &all->v[i];
 
-		if (!s->connected && s->pair && s->listener && (!named || s->listener == named))
+		if (!s->connected && is_accepted(s) && (!named || s->listener == named))
 			tape_accept(all, s);
 	}
 	for (size_t i = 0; i < all->n; i++) {
@@ -180,7 +186,7 @@ static int tape_users(struct socks *all, const struct sock *named, struct error 
 			continue;
 		if (s->listener && (!named || s->listener == named)) {
 			s->connected = true;
-			tape_connect(all, s, s->listener);
+			tape_connect(all, s, s->file->staging, s->listener);
 		} else if (s->target && (!named || s->target == named)) {
 			ret = tape_target(all, s, 0, err);
 		}
@@ -233,13 +239,13 @@ int unix_tape_names(struct socks *all, struct error *err)
 	for (size_t i = 0; i < all->n && ret >= 0; i++) {
 		struct sock *s = &all->v[i];
 
-		if (is_deleted(s) && !(s->pair && s->listener))
+		if (is_deleted(s) && !is_accepted(s))
 			ret = tape_deleted(all, s, err);
 	}
 	for (size_t i = 0; i < all->n && ret >= 0; i++) {
 		struct sock *s = &all->v[i];
 
-		if (is_deleted(s) || (s->pair && s->listener))
+		if (is_deleted(s) || is_accepted(s))
 			continue;
 		if (is_named(s))
 			ret = tape_bind(all, s, err);

@@ -194,6 +194,16 @@ static int connect_one(struct socks *all, struct sock *s, struct sock *const *li
 	return 0;
 }
 
+/* Its other end is gone, or has sent something and can't be told: a throw-away takes its place. */
+static bool wants_feeder(const struct socks *all, const struct sock *s)
+{
+	if (s->e->peer || s->e->state == TCP_LISTEN)
+		return false;
+	if (is_stream(s))
+		return s->e->state == TCP_ESTABLISHED;
+	return !is_named(s) && unix_packets_of(all, s);
+}
+
 static int find_connections(struct socks *all, struct error *err)
 {
 	cleanup_free struct sock **listeners = calloc(all->n + 1, sizeof(*listeners));
@@ -208,12 +218,15 @@ static int find_connections(struct socks *all, struct error *err)
 		qsort(listeners, n, sizeof(*listeners), by_name);
 	for (size_t i = 0; i < all->n; i++) {
 		struct sock *s = &all->v[i];
-		int ret = s->e->peer && s->e->state != TCP_LISTEN
-				  ? connect_one(all, s, listeners, n, err)
-				  : 0;
+		int ret = 0;
 
+		if (s->e->peer && s->e->state != TCP_LISTEN)
+			ret = connect_one(all, s, listeners, n, err);
+		else if (wants_feeder(all, s) && is_stream(s) && is_named(s))
+			s->listener = find_listener(listeners, n, s);
 		if (ret < 0)
 			return ret;
+		s->orphan = s->listener && !s->e->peer;
 	}
 	/* Of a pair one end at most is the accepted one. */
 	for (size_t i = 0; i < all->n; i++) {
@@ -257,29 +270,22 @@ static void tape_pair(struct socks *all, uint32_t type, int a, int b, const stru
 	}
 }
 
-/* Its other end is gone, or has sent something and can't be told: a throw-away takes its place. */
-static bool wants_feeder(const struct socks *all, const struct sock *s)
-{
-	if (s->e->peer || s->e->state == TCP_LISTEN)
-		return false;
-	if (is_stream(s))
-		return s->e->state == TCP_ESTABLISHED;
-	return !is_named(s) && unix_packets_of(all, s);
-}
-
 static int make_all(struct socks *all, struct error *err)
 {
 	for (size_t i = 0; i < all->n; i++) {
 		struct sock *s = &all->v[i];
 
-		if (s->made || (s->pair && s->listener)) /* that one is accepted */
+		if (s->made || (s->pair && is_accepted(s)))
 			continue;
 		s->made = true;
 		if (wants_feeder(all, s)) {
 			s->feeder = fd_stage(all->r, err);
 			if (s->feeder < 0)
 				return s->feeder;
-			tape_pair(all, s->e->type, s->file->staging, s->feeder, s);
+			if (s->orphan)
+				unix_tape_socket(all, s->e->type, s->feeder, s->e->id);
+			else
+				tape_pair(all, s->e->type, s->file->staging, s->feeder, s);
 		} else if (s->pair && !s->pair->listener) {
 			s->pair->made = true;
 			s->connected = true;

@@ -28,7 +28,8 @@ struct sock {
 	struct sock *target;   /* datagrams go there, nothing needs to come back */
 	struct sock *sources;  /* first of those with this one as target */
 	struct sock *next_source;
-	int feeder; /* staging number of a throw-away other end, or -1 */
+	int feeder;  /* staging number of a throw-away other end, or -1 */
+	bool orphan; /* accepted from its listener, by a client that is gone */
 	bool made;
 	bool connected;
 	bool fed;
@@ -62,6 +63,12 @@ static inline bool is_deleted(const struct sock *s)
 static inline bool is_stream(const struct sock *s)
 {
 	return s->e->type != SOCK_DGRAM;
+}
+
+/* It has its name from its listener, and must not be bound to it once more. */
+static inline bool is_accepted(const struct sock *s)
+{
+	return s->listener && (s->pair || s->orphan);
 }
 
 static inline const char *name_of(const struct sock *s)
