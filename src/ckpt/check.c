@@ -9,6 +9,7 @@
 #include <linux/capability.h>
 #include <linux/magic.h>
 #include <linux/seccomp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,6 +45,8 @@ struct check {
 	size_t size;
 	struct unix_check unix_sockets;
 	struct tty_check ttys;
+	struct pidfd_seen *pidfds;
+	size_t n_pidfds;
 };
 
 /* An obstacle is told; a task that is gone meanwhile is none. */
@@ -80,9 +83,63 @@ static int look_socket(struct check *check, pid_t host_pid, int number, struct f
 			      err);
 }
 
+struct pidfd_seen {
+	pid_t host_pid;
+	int number;
+	pid_t target;
+};
+
+/* Whether it is in the tree shows when all of that was seen. */
+static int note_pidfd(struct check *check, pid_t host_pid, int number, const char *fdinfo,
+		      struct error *err)
+{
+	struct pidfd_seen *more;
+	pid_t target;
+
+	if (pidfd_target(fdinfo, &target) < 0 || target == -1)
+		return 0;
+	more = reallocarray(check->pidfds, check->n_pidfds + 1, sizeof(*more));
+	if (!more)
+		return err_oom(err);
+	check->pidfds = more;
+	more[check->n_pidfds++] =
+		(struct pidfd_seen){ .host_pid = host_pid, .number = number, .target = target };
+	return 0;
+}
+
+static int by_pid(const void *a, const void *b)
+{
+	pid_t x = *(const pid_t *)a;
+	pid_t y = *(const pid_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static int check_pidfds(struct check *check)
+{
+	int r = 0;
+
+	qsort(check->todo, check->n_todo, sizeof(*check->todo), by_pid);
+	for (size_t i = 0; i < check->n_pidfds && r == 0; i++) {
+		const struct pidfd_seen *seen = &check->pidfds[i];
+		struct error own = ERROR_INIT;
+		char where[64];
+
+		/* Gone since it was read, it is no obstacle any more. */
+		if (bsearch(&seen->target, check->todo, check->n_todo, sizeof(*check->todo),
+			    by_pid) ||
+		    kill(seen->target, 0) < 0)
+			continue;
+		(void)snprintf(where, sizeof(where), "task %d: fd %d", seen->host_pid,
+			       seen->number);
+		r = tell(check, pidfd_refuse(where, seen->target, &own), &own);
+	}
+	return r;
+}
+
 /* What only fdinfo tells: locks, and what some kinds hold. */
-static int check_info(const struct check *check, const struct fd_look *look, pid_t host_pid,
-		      int number, struct error *err)
+static int check_info(struct check *check, const struct fd_look *look, pid_t host_pid, int number,
+		      struct error *err)
 {
 	const struct fd_kind *kind = fd_kind_of(look);
 	cleanup_free char *text = NULL;
@@ -90,12 +147,15 @@ static int check_info(const struct check *check, const struct fd_look *look, pid
 	size_t len;
 	int r;
 
-	if (!kind->check_info && (check->opts->file_locks || look->link[0] != '/'))
+	if (!kind->check_info && kind->type != FD_TYPES__PIDFD &&
+	    (check->opts->file_locks || look->link[0] != '/'))
 		return 0;
 	(void)snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", host_pid, number);
 	r = file_read_record_at(AT_FDCWD, path, FDINFO_MAX, &text, &len, err);
 	if (r == 0)
 		r = lock_check(check->opts, look->where, look->link, text, err);
+	if (r == 0 && kind->type == FD_TYPES__PIDFD)
+		r = note_pidfd(check, host_pid, number, text, err);
 	return r == 0 && kind->check_info ? kind->check_info(look->where, text, err) : r;
 }
 
@@ -283,8 +343,11 @@ int cryo_check_tree(const struct cryo_dump_opts *opts,
 		r = unix_check_peers(&check.unix_sockets, opts->pid, tell_peer, &check, &scratch);
 	if (r == 0)
 		r = tty_check_ends(&check.ttys, opts, tell_peer, &check);
+	if (r == 0)
+		r = check_pidfds(&check);
 	unix_check_done(&check.unix_sockets);
 	tty_check_done(&check.ttys);
+	free(check.pidfds);
 	free(check.todo);
 	if (r < 0)
 		return err_set(err, r, "%s", scratch.text);

@@ -203,7 +203,7 @@ static const struct fd_kind fd_kinds[] = {
 	  .matches = is_fanotify,
 	  .check_info = fanotify_check_marks,
 	  .dump = fanotify_dump },
-	{ .type = FD_TYPES__PIDFD, .name = "pidfd", .matches = is_pidfd, .refusal = LATER },
+	{ .type = FD_TYPES__PIDFD, .name = "pidfd", .matches = is_pidfd, .dump = pidfd_dump },
 	{ .type = FD_TYPES__UND,
 	  .name = "io_uring",
 	  .matches = is_io_uring,

@@ -165,6 +165,7 @@ OWNER_OF(nlsk)
 OWNER_OF(psk)
 OWNER_OF(memfd)
 OWNER_OF(ify)
+OWNER_OF(pidfd)
 OWNER_OF(ffy)
 OWNER_OF(tty)
 #undef OWNER_OF
@@ -203,6 +204,7 @@ static const struct file_kind {
 	  .owner = epfd_owner },
 	{ .type = FD_TYPES__INOTIFY, .tape = inotify_tape, .owner = ify_owner },
 	{ .type = FD_TYPES__FANOTIFY, .tape = fanotify_tape, .owner = ffy_owner },
+	{ .type = FD_TYPES__PIDFD, .tape = pidfd_tape, .owner = pidfd_owner },
 	{ .type = FD_TYPES__MEMFD, .tape = memfd_tape, .owner = memfd_owner },
 	{ .type = FD_TYPES__UNIXSK, .tape = unix_tape, .owner = usk_owner },
 	{ .type = FD_TYPES__INETSK, .tape = inet_tape, .owner = isk_owner },
@@ -556,6 +558,7 @@ void fd_tape_owner(struct restore *r, struct rtask *t, uint32_t number)
 
 int fd_tape_late(struct restore *r, struct rtask *t, struct error *err)
 {
+	pidfds_tape_late(r, t);
 	for (size_t i = 0; i < t->n_fds; i++) {
 		struct rfile *file = files_find(r, t->fds[i]->id);
 		const struct file_kind *kind = file_kind(file->entry);

@@ -25,7 +25,12 @@ struct rfile {
 	bool mapped;			 /* some task maps it or runs it */
 	uint64_t stat_at;		 /* area: struct stat taken after opening; 0: none */
 	const struct rtask *finished_by; /* set its owner, and did what its kind does late */
-	uint32_t ghost;			 /* id of its content in the images; 0: it has a name */
+	/* pidfd.c: who has opened it, as which descriptor, and a word that says so */
+	const struct rtask *opened_by;
+	uint32_t opened_as;
+	uint64_t opened;
+	const struct rtask *placed_by;
+	uint32_t ghost; /* id of its content in the images; 0: it has a name */
 };
 
 /* The same record opened for another purpose, with flags of its own. */
@@ -106,6 +111,9 @@ int eventpoll_tape(struct restore *r, struct tape *tape, struct rfile *file, str
 int inotify_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
 int fanotify_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
 int tty_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
+int pidfd_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
+/* A task's become tape, before kinds do theirs late. */
+void pidfds_tape_late(struct restore *r, struct rtask *t);
 int memfd_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
 /* All internet sockets of the tree at once. */
 int inet_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);

@@ -160,6 +160,7 @@ struct restore_words {
 	uint64_t armed;	   /* guided tasks: waiting to be seized */
 	uint64_t seized;   /* M: they are */
 	uint64_t mapped;   /* tasks: have their memory */
+	uint64_t born;	   /* tasks and helpers: exist; only where pidfds are opened */
 	uint64_t dropped;  /* tasks: have closed all but their own descriptors */
 	uint64_t built;	   /* tasks: complete */
 	uint64_t released; /* M: the one store */
@@ -207,6 +208,7 @@ struct restore {
 	size_t fd_max;	  /* its size in bits */
 	int *own_fds;	  /* M's own, opened for the tree; closed at the end */
 	size_t n_own_fds;
+	bool pidfds;		  /* some stand for processes of the tree */
 	bool watching;		  /* inotify or fanotify: R adds what they watch at the end */
 	struct rwatched *watched; /* watches-restore.c */
 	size_t n_watched;

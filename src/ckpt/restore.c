@@ -48,6 +48,7 @@ static void add_words(struct restore *r)
 	w->armed = area_add_word(&r->area);
 	w->seized = area_add_word(&r->area);
 	w->mapped = area_add_word(&r->area);
+	w->born = area_add_word(&r->area);
 	w->dropped = area_add_word(&r->area);
 	w->built = area_add_word(&r->area);
 	w->released = area_add_word(&r->area);
@@ -205,6 +206,8 @@ static int tape_build_task(struct restore *r, struct rtask *t, struct error *err
 
 	if (ret < 0)
 		return ret;
+	if (r->pidfds)
+		tape_post(t->build, r->words.born, "exists");
 	if (rtask_lives(t))
 		task_tape_early(r, t);
 	tape_host_pid(r, t);
