@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/crew.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -223,29 +224,21 @@ static int set_rseq(struct dump *dump, struct dump_thread *thread, ThreadCoreEnt
 	return regs_set(thread->host_tid, &now, err);
 }
 
-/* What /proc says. Of the leader it was read with the task. */
-static int collect_attributes(struct dump *dump, const struct dump_task *task,
-			      struct dump_thread *thread, struct error *err)
+/* What /proc says. */
+static int set_attributes(struct dump *dump, struct dump_thread *thread,
+			  const struct proc_status *status, struct error *err)
 {
 	ThreadCoreEntry *core = thread->core->thread_core;
-	const struct proc_status *status = &task->status;
-	struct proc_status own_status = { .groups = NULL };
-	int r = 0;
+	int r;
 
-	if (thread != &task->threads[0]) {
-		status = &own_status;
-		r = proc_status_of_thread(task->host_pid, thread->host_tid, &own_status, err);
-		thread->ns_tid = proc_ids_inner(&own_status.ns_pid);
-	}
-	if (r == 0)
-		r = creds_record(status, &dump->arena, &core->creds, err);
+	thread->ns_tid = proc_ids_inner(&status->ns_pid);
+	r = creds_record(status, &dump->arena, &core->creds, err);
 	if (r == 0)
 		r = seccomp_collect(dump, thread, status, err);
 	if (r == 0) {
 		core->comm = arena_strdup(&dump->arena, status->comm);
 		r = core->comm ? 0 : err_oom(err);
 	}
-	proc_status_done(&own_status);
 	return r;
 }
 
@@ -294,12 +287,85 @@ static int collect_thread(struct dump *dump, struct dump_task *task, struct dump
 	if (r < 0)
 		return r;
 
-	r = collect_attributes(dump, task, thread, err);
-	if (r < 0)
-		return r;
 	core->has_cg_set = true;
 	core->cg_set = task->cg_set;
 	return 0;
+}
+
+static int collect_threads(struct dump *dump, struct dump_task *task, struct error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < task->n_threads && r == 0; i++)
+		r = collect_thread(dump, task, &task->threads[i], err);
+	return r;
+}
+
+#define CROWD 32	  /* so many threads are worth a crew */
+#define STATUSES_A_JOB 16 /* so many files of /proc */
+
+/* While the tracer asks ptrace, which is bound to its thread, others read /proc. */
+struct look {
+	struct dump *dump;
+	struct dump_task *task;
+	struct proc_status *statuses; /* of all threads behind the first */
+};
+
+static int read_statuses(const struct look *look, size_t first, struct error *err)
+{
+	const struct dump_task *task = look->task;
+	int r = 0;
+
+	for (size_t i = first; i < first + STATUSES_A_JOB && i < task->n_threads && r == 0; i++)
+		r = proc_status_of_thread(task->host_pid, task->threads[i].host_tid,
+					  &look->statuses[i], err);
+	return r;
+}
+
+/* Job 0 is always the caller's own; the second is the longest. */
+static int look_job(void *arg, unsigned int worker UNUSED, size_t job, struct error *err)
+{
+	struct look *look = arg;
+
+	if (job == 0)
+		return collect_threads(look->dump, look->task, err);
+	if (job == 1)
+		return proc_smaps_of(look->task->host_pid, &look->task->maps, err);
+	return read_statuses(look, 1 + (job - 2) * STATUSES_A_JOB, err);
+}
+
+static int look_at_threads(struct look *look, struct error *err)
+{
+	size_t n = look->task->n_threads;
+	size_t jobs = 2 + (n - 1 + STATUSES_A_JOB - 1) / STATUSES_A_JOB;
+	int r;
+
+	if (n > CROWD && !look->dump->crew)
+		look->dump->crew = crew_new();
+	if (n > CROWD && look->dump->crew)
+		return crew_run(look->dump->crew, jobs, look_job, look, err);
+	r = collect_threads(look->dump, look->task, err);
+	for (size_t i = 1; i < n && r == 0; i += STATUSES_A_JOB)
+		r = read_statuses(look, i, err);
+	return r;
+}
+
+static int collect_all(struct dump *dump, struct dump_task *task, struct error *err)
+{
+	struct look look = { .dump = dump, .task = task };
+	int r;
+
+	look.statuses = calloc(task->n_threads, sizeof(*look.statuses));
+	if (!look.statuses)
+		return err_oom(err);
+	r = look_at_threads(&look, err);
+	for (size_t i = 0; i < task->n_threads && r == 0; i++)
+		r = set_attributes(dump, &task->threads[i], i ? &look.statuses[i] : &task->status,
+				   err);
+	for (size_t i = 0; i < task->n_threads; i++)
+		proc_status_done(&look.statuses[i]);
+	free(look.statuses);
+	return r;
 }
 
 int dump_core_collect(struct dump *dump, struct dump_task *task, struct error *err)
@@ -311,11 +377,9 @@ int dump_core_collect(struct dump *dump, struct dump_task *task, struct error *e
 	r = cgroup_collect(dump, task, &task->cg_set, err);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < task->n_threads; i++) {
-		r = collect_thread(dump, task, &task->threads[i], err);
-		if (r < 0)
-			return r;
-	}
+	r = collect_all(dump, task, err);
+	if (r < 0)
+		return r;
 
 	tc = arena_new(&dump->arena, TaskCoreEntry);
 	if (!tc)
@@ -373,15 +437,15 @@ static int write_zombie(struct dump *dump, const struct dump_task *task, struct 
 
 int dump_core_write(struct dump *dump, struct dump_task *task, struct error *err)
 {
-	int r;
+	cleanup_free struct dump_image_record *records = NULL;
 
 	if (task->state == DUMP_TASK_DEAD)
 		return write_zombie(dump, task, err);
-	for (size_t i = 0; i < task->n_threads; i++) {
-		r = dump_image_one(dump, IMG_KIND_CORE, (uint64_t)task->threads[i].ns_tid,
-				   &task->threads[i].core->base, err);
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	records = calloc(task->n_threads, sizeof(*records));
+	if (!records)
+		return err_oom(err);
+	for (size_t i = 0; i < task->n_threads; i++)
+		records[i] = (struct dump_image_record){ (uint64_t)task->threads[i].ns_tid,
+							 &task->threads[i].core->base };
+	return dump_image_many(dump, IMG_KIND_CORE, records, task->n_threads, err);
 }

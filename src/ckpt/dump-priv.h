@@ -106,6 +106,7 @@ struct dump_nested {
 	pid_t host_pid; /* the first task that is in it */
 };
 
+struct crew;
 struct dump_file_ids;
 struct dump_segment;
 struct dump_shmems;
@@ -128,6 +129,7 @@ struct dump {
 	struct externals externals;
 	struct timed_calls timed_calls;
 	struct xstate_layout xstate;
+	struct crew *crew; /* NULL until there is a crowd */
 	struct freeze freeze;
 	struct dump_task *tasks; /* root first, parents before children */
 	size_t n_tasks;
@@ -188,6 +190,14 @@ int dump_image_create(struct dump *dump, struct image *image, enum img_kind kind
 		      struct error *err);
 int dump_image_one(struct dump *dump, enum img_kind kind, uint64_t id,
 		   const ProtobufCMessage *message, struct error *err);
+
+/* The same for many files, each with one record. */
+struct dump_image_record {
+	uint64_t id;
+	const ProtobufCMessage *message; /* borrowed */
+};
+int dump_image_many(struct dump *dump, enum img_kind kind, const struct dump_image_record *records,
+		    size_t n, struct error *err);
 
 struct pagemap_writer;
 int dump_pagemap_create(struct dump *dump, struct pagemap_writer *writer, enum img_kind kind,

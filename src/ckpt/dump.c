@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/crew.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "ckpt/cgroup.h"
@@ -209,6 +210,7 @@ static void dump_done(struct dump *dump)
 	mnt_done(dump);
 	cgroup_done(dump);
 	timed_calls_done(&dump->timed_calls);
+	crew_free(dump->crew);
 	file_ids_free(dump->file_ids);
 	dump_images_done(dump);
 	arena_done(&dump->arena);

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/crew.h"
 #include "base/err.h"
 #include "ckpt/dump-priv.h"
 #include "img/pagemap.h"
@@ -99,6 +100,64 @@ int dump_image_one(struct dump *dump, enum img_kind kind, uint64_t id,
 	if (r == 0)
 		r = image_write(&image, message, err);
 	return r < 0 ? r : image_finish(&image, err);
+}
+
+/* Image files that several of our threads write. */
+struct many {
+	int dir;
+	enum img_kind kind;
+	const struct dump_image_record *records;
+	struct dump_image **files;
+	size_t n;
+};
+
+#define RECORDS_A_JOB 16
+
+static int write_record(const struct many *many, size_t i, struct error *err)
+{
+	const struct dump_image_record *record = &many->records[i];
+	cleanup_image struct image image = IMAGE_INIT;
+	int fd = many->files[i]->fd;
+	int r;
+
+	r = fd >= 0 ? image_create_on(&image, fd, many->kind, record->id, err)
+		    : image_create(&image, many->dir, many->kind, record->id, err);
+	if (r == 0)
+		r = image_write(&image, record->message, err);
+	return r < 0 ? r : image_finish(&image, err);
+}
+
+static int write_job(void *arg, unsigned int worker UNUSED, size_t job, struct error *err)
+{
+	const struct many *many = arg;
+	size_t first = job * RECORDS_A_JOB;
+	int r = 0;
+
+	for (size_t i = first; i < first + RECORDS_A_JOB && i < many->n && r == 0; i++)
+		r = write_record(many, i, err);
+	return r;
+}
+
+int dump_image_many(struct dump *dump, enum img_kind kind, const struct dump_image_record *records,
+		    size_t n, struct error *err)
+{
+	cleanup_free struct dump_image **files = calloc(n + 1, sizeof(struct dump_image *));
+	struct many many = { dump->opts->images_dir, kind, records, files, n };
+	size_t jobs = (n + RECORDS_A_JOB - 1) / RECORDS_A_JOB;
+	int r = 0;
+
+	if (!files)
+		return err_oom(err);
+	for (size_t i = 0; i < n; i++) {
+		files[i] = want(dump, kind, records[i].id, err);
+		if (!files[i])
+			return -ENOMEM;
+	}
+	if (dump->crew)
+		return crew_run(dump->crew, jobs, write_job, &many, err);
+	for (size_t job = 0; job < jobs && r == 0; job++)
+		r = write_job(&many, 0, job, err);
+	return r;
 }
 
 int dump_pagemap_create(struct dump *dump, struct pagemap_writer *writer, enum img_kind kind,

@@ -273,9 +273,10 @@ static bool continues_vvar(const VmaEntry *previous, const VmaEntry *entry)
 int dump_mm_collect(struct dump *dump, struct dump_task *task, MmEntry *mm, struct error *err)
 {
 	VmaEntry *entries;
-	int r;
+	int r = 0;
 
-	r = proc_smaps_of(task->host_pid, &task->maps, err);
+	if (!task->maps.n) /* else they were read while its many threads were looked at */
+		r = proc_smaps_of(task->host_pid, &task->maps, err);
 	if (r < 0)
 		return r;
 	task->n_vmas = task->maps.n;
