@@ -194,7 +194,8 @@ static int collect_vma(struct dump *dump, struct dump_task *task, struct dump_vm
 	if (r < 0)
 		return r;
 
-	if (!proc->ino) {
+	/* A segment's inode number is its id, which may be 0. */
+	if (!proc->ino && !sysv_is_vma(proc)) {
 		entry->flags |= MAP_ANONYMOUS;
 		entry->status |= VMA_ANON_PRIVATE;
 		entry->pgoff = 0;
