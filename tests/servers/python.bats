@@ -60,3 +60,11 @@ five_times() { # PROGRAM
 @test "multiprocessing: five rounds in a row" {
 	five_times multiprocessing-steps.py
 }
+
+@test "threads, a pool of processes and a child, read back from the disk" {
+	once threads-steps.py
+}
+
+@test "threads: five rounds in a row" {
+	five_times threads-steps.py
+}
