@@ -336,6 +336,8 @@ int netns_write(struct dump *dump, uint32_t id, struct error *err)
 		r = write_messages(&n, IMG_KIND_RULE, NETNS_MAGIC_RULE, rules, ARRAY_SIZE(rules),
 				   err);
 	if (r == 0)
+		r = netns_filters_write(dump, id, err);
+	if (r == 0)
 		r = write_conf(&n, err);
 	netlink_done(&n.nl);
 	return r < 0 ? err_wrap(err, r, "network namespace of the tree") : 0;

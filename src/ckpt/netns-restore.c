@@ -87,7 +87,7 @@ static int write_conf(const struct rnetns *n, struct error *err)
 	return r;
 }
 
-static int fill(struct rnetns *n, struct error *err)
+static int fill(const struct restore *restore, struct rnetns *n, struct error *err)
 {
 	cleanup_netlink struct netlink nl = NETLINK_INIT;
 	int r;
@@ -105,6 +105,8 @@ static int fill(struct rnetns *n, struct error *err)
 		r = netns_routes_restore(n, &nl, err);
 	if (r == 0)
 		r = netns_rules_restore(n, &nl, err);
+	if (r == 0)
+		r = netns_filters_restore(restore, n->id, err);
 	if (r == 0)
 		r = netns_links_settle(n, err);
 	return r;
@@ -126,7 +128,7 @@ int netns_restore(struct restore *r, struct error *err)
 		return err_sys(err, "open '%s'", home < 0 ? "/proc/self/ns/net" : path);
 	if (setns(there, CLONE_NEWNET) < 0)
 		return err_sys(err, "enter the new network namespace");
-	ret = fill(r->netns, err);
+	ret = fill(r, r->netns, err);
 	/* Worse than any failure in there. */
 	if (setns(home, CLONE_NEWNET) < 0)
 		return err_sys(err, "return to our own network namespace");

@@ -29,6 +29,10 @@ int netns_restore(struct restore *r, struct error *err);
 /* What will be set in it; NULL: no new one, or nothing. */
 const NetnsEntry *netns_conf_of(const struct restore *r);
 
+/* netns-filter.c: rules of packet filters, inside the namespace. */
+int netns_filters_write(struct dump *dump, uint32_t id, struct error *err);
+int netns_filters_restore(const struct restore *r, uint32_t id, struct error *err);
+
 /* ---- netns-conf.c: the settings below /proc/sys/net/FAMILY/conf/NAME ---- */
 
 enum netns_family {
