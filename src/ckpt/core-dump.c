@@ -22,6 +22,7 @@
 #include "ckpt/registers.h"
 #include "ckpt/seccomp.h"
 #include "ckpt/timed-calls.h"
+#include "ckpt/userns.h"
 #include "trace/regs.h"
 #include "trace/remote-mem.h"
 
@@ -233,6 +234,8 @@ static int set_attributes(struct dump *dump, struct dump_thread *thread,
 
 	thread->ns_tid = proc_ids_inner(&status->ns_pid);
 	r = creds_record(status, &dump->arena, &core->creds, err);
+	if (r == 0)
+		r = userns_creds(dump, task, core->creds, err);
 	if (r == 0)
 		r = seccomp_collect(dump, thread, status, err);
 	if (r == 0) {

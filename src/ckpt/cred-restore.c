@@ -68,13 +68,25 @@ bool cred_own_cap(unsigned int cap)
 	return own_permitted(&own, NULL) >= 0 && own >> cap & 1;
 }
 
-static void tape_bounding(struct rthread *th, uint64_t bounding)
+/* Who is born into a new user namespace has all of them there, whatever we have here. */
+static int permitted_there(const struct restore *r, uint64_t *ret, struct error *err)
+{
+	if (!r->userns)
+		return own_permitted(ret, err);
+	*ret = 0;
+	for (unsigned int cap = 0; cap < 64 && prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
+		*ret |= UINT64_C(1) << cap;
+	return 0;
+}
+
+static void tape_bounding(const struct restore *r, struct rthread *th, uint64_t bounding)
 {
 	for (unsigned int cap = 0; cap < 64; cap++) {
 		int have = prctl(PR_CAPBSET_READ, cap, 0, 0, 0);
 
 		if (have < 0)
 			break; /* beyond the last one */
+		have |= r->userns != NULL;
 		if (have && !(bounding >> cap & 1))
 			tape_call(th->tape, SYS_prctl,
 				  TAPE_ARGS(tape_imm(PR_CAPBSET_DROP), tape_imm(cap)),
@@ -128,7 +140,7 @@ int cred_tape(struct restore *r, struct rtask *t, struct rthread *th, struct err
 	}
 	if (c->n_groups > GROUPS_MAX)
 		return err_set(err, -EBADMSG, "core-%u.img: %zu groups", th->tid, c->n_groups);
-	ret = own_permitted(&own, err);
+	ret = permitted_there(r, &own, err);
 	if (ret < 0)
 		return ret;
 	permitted = words(c->n_cap_prm, c->cap_prm);
@@ -139,7 +151,7 @@ int cred_tape(struct restore *r, struct rtask *t, struct rthread *th, struct err
 		return err_set(err, -EPERM, "task %u (%s) has capability %d, which we lack", t->pid,
 			       rtask_comm(t), __builtin_ctzll(permitted & ~own));
 
-	tape_bounding(th, words(c->n_cap_bnd, c->cap_bnd));
+	tape_bounding(r, th, words(c->n_cap_bnd, c->cap_bnd));
 	tape_securebits(th, SECBIT_NO_SETUID_FIXUP);
 	tape_users(r, th, c);
 	tape_capset(r, th, own, own, inheritable, "inheritable capabilities");

@@ -26,6 +26,7 @@
 #include "img/pb/core.pb-c.h"
 #include "img/pb/mm.pb-c.h"
 #include "img/pb/seccomp.pb-c.h"
+#include "img/pb/userns.pb-c.h"
 #include "trace/freeze.h"
 
 struct error;
@@ -141,6 +142,7 @@ struct dump {
 	struct mnt_ns *mnts; /* mnt.h; the root task's first */
 	size_t n_mnts;
 	struct mnt_bare *bare; /* mnt-bare-dump.c */
+	UsernsEntry *userns; /* userns.h; NULL: the tree is in ours */
 	struct image files;    /* files.img, open while records come */
 	struct image pipes;    /* pipes-data.img */
 	struct image fifos;    /* fifo-data.img */

@@ -27,6 +27,7 @@
 #include "ckpt/sk-more.h"
 #include "ckpt/sk-unix.h"
 #include "ckpt/tty.h"
+#include "ckpt/userns.h"
 #include "ckpt/watched.h"
 #include "img/pb/stats.pb-c.h"
 
@@ -44,6 +45,8 @@ static int prepare(struct dump *dump, struct error *err)
 	if (r == 0)
 		r = namespaces_check(dump, err);
 	xstate_look(&dump->xstate);
+	if (r == 0)
+		r = userns_collect(dump, err);
 	if (r == 0)
 		r = check_tree_first(dump->opts, err);
 	if (r == 0)
@@ -137,6 +140,8 @@ static int dump_frozen(struct dump *dump, struct error *err)
 		r = mnt_write(dump, err);
 	if (r == 0)
 		r = namespaces_write(dump, err);
+	if (r == 0)
+		r = userns_write(dump, err);
 	if (r == 0)
 		r = cgroup_write(dump, err);
 	if (r == 0)

@@ -23,6 +23,7 @@
 #include "ckpt/file-ids.h"
 #include "ckpt/lock.h"
 #include "ckpt/memfd.h"
+#include "ckpt/userns.h"
 #include "img/pb/fdinfo.pb-c.h"
 #include "img/pb/fs.pb-c.h"
 
@@ -86,8 +87,8 @@ static int look_owner(struct dump *dump, struct dump_fd *fd, struct error *err)
 			       fd->look.where, owner.pid);
 	fd->fown.pid = (uint32_t)(task ? task->ns_pid : owner.pid);
 	fd->fown.pid_type = (uint32_t)owner.type;
-	fd->fown.uid = uids[0];
-	fd->fown.euid = uids[1];
+	fd->fown.uid = userns_uid(dump, uids[0]);
+	fd->fown.euid = userns_uid(dump, uids[1]);
 	return 0;
 }
 

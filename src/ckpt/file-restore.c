@@ -18,6 +18,7 @@
 #include "ckpt/mount-restore.h"
 #include "ckpt/ns-restore.h"
 #include "ckpt/restore-priv.h"
+#include "ckpt/userns.h"
 #include "img/image.h"
 
 #define STAGING_MIN 64
@@ -541,9 +542,10 @@ static void tape_owner(struct restore *r, struct rtask *t, uint32_t number, cons
 		  TAPE_ARGS(tape_imm(number), tape_imm(F_SETOWN_EX),
 			    tape_at(area_add(&r->area, &ex, sizeof(ex)))),
 		  "owner of descriptor %u", number);
-	tape_call(t->become, SYS_setresuid,
-		  TAPE_ARGS(tape_imm(getuid()), tape_imm(geteuid()), tape_imm(~0u)),
-		  "owner of descriptor %u", number);
+	tape_call(
+		t->become, SYS_setresuid,
+		TAPE_ARGS(tape_imm(userns_own_uid(r)), tape_imm(userns_own_uid(r)), tape_imm(~0u)),
+		"owner of descriptor %u", number);
 }
 
 void fd_tape_owner(struct restore *r, struct rtask *t, uint32_t number)

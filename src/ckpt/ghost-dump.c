@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "ckpt/dump-priv.h"
+#include "ckpt/userns.h"
 #include "img/pb/ghost-file.pb-c.h"
 
 #define COPY_SIZE ((size_t)256 << 10)
@@ -116,8 +117,8 @@ static int write_ghost(struct dump *dump, uint32_t id, int fd, const struct stat
 	Timeval mtime = timeval_of(&st->st_mtim);
 	int r;
 
-	entry.uid = st->st_uid;
-	entry.gid = st->st_gid;
+	entry.uid = userns_uid(dump, st->st_uid);
+	entry.gid = userns_gid(dump, st->st_gid);
 	entry.mode = st->st_mode;
 	entry.has_dev = true;
 	entry.dev = major(st->st_dev) << 20 | minor(st->st_dev);

@@ -30,6 +30,7 @@
 #include "ckpt/file-restore.h"
 #include "ckpt/netns.h"
 #include "ckpt/restore-priv.h"
+#include "ckpt/userns.h"
 #include "pie/abi.h"
 
 #define LOOK_NS (100 * NS_PER_MS) /* how often M looks whether R still lives */
@@ -47,7 +48,12 @@ static uint32_t read_word(const struct restore *r, uint64_t offset)
 
 void launch_store(const struct restore *r, uint64_t offset)
 {
-	__atomic_store_n(live_word(r, offset), 1, __ATOMIC_RELEASE);
+	launch_store_number(r, offset, 1);
+}
+
+void launch_store_number(const struct restore *r, uint64_t offset, uint32_t n)
+{
+	__atomic_store_n(live_word(r, offset), n, __ATOMIC_RELEASE);
 	syscall(SYS_futex, live_word(r, offset), FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
 }
 
@@ -127,8 +133,7 @@ static int find_fault(const struct restore *r, struct error *err)
 	return ret;
 }
 
-/* Until the word is at least n. */
-static int wait_word(struct restore *r, uint64_t offset, uint32_t n, struct error *err)
+int launch_wait(struct restore *r, uint64_t offset, uint32_t n, struct error *err)
 {
 	struct pie_area *live = r->live;
 
@@ -252,7 +257,8 @@ static int build_tree(struct restore *r, struct error *err)
 	const struct cryo_restore_opts *opts = r->opts;
 	int ret = 0;
 
-	if (opts->created)
+	ret = userns_map(r, err);
+	if (ret >= 0 && opts->created)
 		ret = opts->created(opts->arg, r->host_pid, err);
 	if (ret >= 0)
 		ret = cgroup_place(r, err);
@@ -261,15 +267,18 @@ static int build_tree(struct restore *r, struct error *err)
 	if (ret < 0)
 		return ret;
 	launch_store(r, r->words.go);
+	ret = userns_fill(r, err);
+	if (ret < 0)
+		return ret;
 	if (count_guided(r)) {
-		ret = wait_word(r, r->words.armed, count_guided(r), err);
+		ret = launch_wait(r, r->words.armed, count_guided(r), err);
 		if (ret >= 0)
 			ret = guide_seize(r, err);
 		if (ret < 0)
 			return ret;
 		launch_store(r, r->words.seized);
 	}
-	ret = wait_word(r, r->words.built, count_living(r), err);
+	ret = launch_wait(r, r->words.built, count_living(r), err);
 	if (ret >= 0)
 		ret = files_check(r, err);
 	if (ret >= 0 && opts->built)

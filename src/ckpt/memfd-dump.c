@@ -23,6 +23,7 @@
 #include "ckpt/dump-priv.h"
 #include "ckpt/fd-kind.h"
 #include "ckpt/shmem.h"
+#include "ckpt/userns.h"
 #include "img/pb/memfd.pb-c.h"
 
 #define PREFIX "/memfd:"
@@ -112,8 +113,8 @@ static int write_inode(struct dump *dump, const struct dump_fd *fd, uint32_t id,
 	if (!name)
 		return err_oom(err);
 	entry.name = name;
-	entry.uid = look->st.st_uid;
-	entry.gid = look->st.st_gid;
+	entry.uid = userns_uid(dump, look->st.st_uid);
+	entry.gid = userns_gid(dump, look->st.st_gid);
 	entry.size = (uint64_t)look->st.st_size;
 	entry.shmid = shmem_number(dump);
 	entry.seals = (uint32_t)seals;

@@ -23,6 +23,7 @@
 #include "ckpt/dump-priv.h"
 #include "ckpt/mnt.h"
 #include "ckpt/tmpfs.h"
+#include "ckpt/userns.h"
 #include "img/pb/mnt.pb-c.h"
 
 #define GONE "//deleted"
@@ -422,6 +423,8 @@ static int write_mount(struct mnt_write *m, const struct mountinfo *mount, struc
 	entry.has_master_id = true;
 	entry.master_id = mount->master;
 	r = super_options(mount, &m->dump->arena, &entry.sb_flags, &entry.options, err);
+	if (r == 0)
+		r = userns_mount_options(m->dump, &entry.options, err);
 	if (r == 0)
 		r = set_root(m, mount, &entry, err);
 	if (r == 0)

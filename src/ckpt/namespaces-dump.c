@@ -70,10 +70,10 @@ static int check_pid(struct dump *dump, struct error *err)
 
 int namespaces_check(struct dump *dump, struct error *err)
 {
-	if (dump->ns[DUMP_NS_USER].other)
+	if (dump->ns[DUMP_NS_USER].other && !dump->ns[DUMP_NS_PID].other)
 		return err_set(err, -EOPNOTSUPP,
-			       "task %d: it has a user namespace of its own: this version can't "
-			       "save that",
+			       "task %d: it has a user namespace of its own, but no PID namespace: "
+			       "nobody in there may choose process ids on restore",
 			       dump->opts->pid);
 	return check_pid(dump, err);
 }

@@ -14,6 +14,7 @@
 #include "ckpt/ipc.h"
 #include "ckpt/netns.h"
 #include "ckpt/restore-priv.h"
+#include "ckpt/userns.h"
 #include "img/image.h"
 #include "img/pb/netdev.pb-c.h"
 #include "img/pb/pidns.pb-c.h"
@@ -125,8 +126,11 @@ static int plan_kind(struct restore *r, const struct ns_kind *kind, struct error
 	}
 	if (!own)
 		return 0;
-	if (kind->flag == CLONE_NEWUSER)
-		return err_set(err, -EOPNOTSUPP, "a user namespace can't be rebuilt yet");
+	if (kind->flag == CLONE_NEWUSER) {
+		ret = userns_load(r, err);
+		if (ret < 0)
+			return ret;
+	}
 	if (kind->flag == CLONE_NEWNET) {
 		ret = netns_load(r, err);
 		if (ret < 0)
@@ -149,6 +153,10 @@ int ns_plan(struct restore *r, struct error *err)
 	}
 	r->new_pid_ns = r->clone_flags & CLONE_NEWPID;
 	r->new_mnt_ns = r->clone_flags & CLONE_NEWNS;
+	if (r->userns && !r->new_pid_ns)
+		return err_set(err, -EOPNOTSUPP,
+			       "the tree has a user namespace of its own, but no PID namespace: "
+			       "nobody in there may choose process ids");
 	if (r->new_pid_ns && r->root->pid != 1)
 		return err_set(err, -EOPNOTSUPP,
 			       "the root of the tree has process id %u in its namespace, not 1",

@@ -53,6 +53,7 @@ struct rttys;
 struct frame_context;
 struct rmounts;
 struct rnested;
+struct ruserns;
 struct mem_plan;
 
 #define RESTORE_TASKS_MAX 65536
@@ -184,6 +185,7 @@ struct restore {
 	bool new_mnt_ns;
 	struct rmounts *mounts; /* mount-priv.h; set with new_mnt_ns */
 	struct rnested *nested; /* ns-nested-restore.c */
+	struct ruserns *userns; /* userns-restore.c; NULL: the tree is in ours */
 	bool new_cgroup_ns;
 	uint64_t clone_flags; /* CLONE_NEW* of the root */
 	uint64_t join_flags;  /* CLONE_NEW* of those it joins */
@@ -364,4 +366,7 @@ void guide_undo(struct restore *r);
 int taken_check(const struct restore *r, struct error *err);
 
 void launch_store(const struct restore *r, uint64_t offset); /* word = 1, wake */
+void launch_store_number(const struct restore *r, uint64_t offset, uint32_t n);
+/* Until the word is at least n; a fault or the death of R is told. */
+int launch_wait(struct restore *r, uint64_t offset, uint32_t n, struct error *err);
 int launch_tree(struct restore *r, struct error *err);

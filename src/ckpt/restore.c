@@ -28,6 +28,7 @@
 #include "ckpt/shmem-restore.h"
 #include "ckpt/sysv.h"
 #include "ckpt/tty-restore.h"
+#include "ckpt/userns.h"
 #include "ckpt/watches-restore.h"
 #include "img/image.h"
 #include "img/pb/stats.pb-c.h"
@@ -104,6 +105,7 @@ static int tape_prologue(struct restore *r, struct error *err)
 	tree_tape_pdeathsig(r, r->root);
 	tape_forget_rseq(tape);
 	tape_barrier(tape, r->words.go, 1, "waiting to be placed");
+	userns_tape_become(r);
 	ret = ns_tape(r, tape, err);
 	if (ret >= 0)
 		ret = mounts_tape(r, err);

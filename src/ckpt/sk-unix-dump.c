@@ -36,6 +36,7 @@
 #include "ckpt/fd-kind.h"
 #include "ckpt/sk-opts.h"
 #include "ckpt/unix-diag.h"
+#include "ckpt/userns.h"
 #include "img/image.h"
 #include "img/pb/sk-packet.pb-c.h"
 
@@ -312,8 +313,8 @@ static int dump_name(struct dump *dump, const struct dump_fd *fd, const struct u
 		entry->mnt_id = info.mnt_id;
 	}
 	perms->mode = st.st_mode;
-	perms->uid = st.st_uid;
-	perms->gid = st.st_gid;
+	perms->uid = userns_uid(dump, st.st_uid);
+	perms->gid = userns_gid(dump, st.st_gid);
 	entry->file_perms = perms;
 	if ((size_t)n > strlen(gone) && !strcmp(path + n - strlen(gone), gone)) {
 		path[(size_t)n - strlen(gone)] = '\0';

@@ -15,11 +15,13 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "ckpt/dump-priv.h"
+#include "ckpt/userns.h"
 
 #define COPY_SIZE ((size_t)256 << 10)
 #define DEPTH_MAX 128
 
 struct packing {
+	const struct dump *dump;
 	struct archive *archive;
 	struct archive_entry *entry; /* reused */
 	struct archive_entry_linkresolver *links;
@@ -82,6 +84,8 @@ static int write_one(struct packing *p, int dir, const char *name, const struct 
 
 	archive_entry_clear(p->entry);
 	archive_entry_copy_stat(p->entry, st);
+	archive_entry_set_uid(p->entry, userns_uid(p->dump, st->st_uid));
+	archive_entry_set_gid(p->entry, userns_gid(p->dump, st->st_gid));
 	archive_entry_set_pathname(p->entry, p->path);
 	if (S_ISLNK(st->st_mode)) {
 		r = set_symlink(p, dir, name, err);
@@ -209,7 +213,7 @@ int tmpfs_pack(struct dump *dump, int root_fd, uint32_t device, const char *moun
 	       struct error *err)
 {
 	cleanup_image struct image image = IMAGE_INIT;
-	struct packing p = { .path = ".", .path_len = 1 };
+	struct packing p = { .dump = dump, .path = ".", .path_len = 1 };
 	int r;
 
 	r = dump_image_create(dump, &image, IMG_KIND_TMPFS_DEV, device, err);

@@ -112,6 +112,14 @@ static int unpack_into(const struct restore *r, int mount, const char *name, str
 	return ret < 0 ? err_wrap(err, ret, "%s", name) : 0;
 }
 
+int tmpfs_unpack(const struct restore *r, int mount, const MntEntry *m, struct error *err)
+{
+	char name[IMG_NAME_MAX];
+
+	img_kind_file_name(IMG_KIND_TMPFS_DEV, m->root_dev, name);
+	return unpack_into(r, mount, name, err);
+}
+
 static int set_option(int fs, const char *key, const char *value, struct error *err)
 {
 	if (syscall(SYS_fsconfig, fs, value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, key, value,
@@ -151,7 +159,6 @@ static int make(struct restore *r, const MntEntry *m, struct error *err)
 {
 	cleanup_fd int fs = (int)syscall(SYS_fsopen, "tmpfs", FSOPEN_CLOEXEC);
 	cleanup_fd int mount = -EBADF;
-	char name[IMG_NAME_MAX];
 	int ret;
 
 	if (fs < 0)
@@ -164,8 +171,7 @@ static int make(struct restore *r, const MntEntry *m, struct error *err)
 	mount = (int)syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, 0);
 	if (mount < 0)
 		return err_sys(err, "make a tmpfs");
-	img_kind_file_name(IMG_KIND_TMPFS_DEV, m->root_dev, name);
-	ret = unpack_into(r, mount, name, err);
+	ret = tmpfs_unpack(r, mount, m, err);
 	if (ret >= 0 && m->has_sb_flags && m->sb_flags & MS_RDONLY)
 		ret = make_read_only(mount, err);
 	return ret < 0 ? ret : fd_stage_consume(r, take_fd(&mount), err);

@@ -2,11 +2,13 @@
  * starter PROGRAM: becomes PROGRAM, in a session of its own with no descriptors but 0, 1, 2.
  * starter PROGRAM ROOT: runs it as init of new pid, mount, uts, ipc and network namespaces on the
  * folder ROOT, and prints its host pid to descriptor 5.
+ * starter PROGRAM ROOT FIRST: the same in a user namespace, whose 65536 ids are FIRST and up.
  */
 #include "live.h"
 
 #include <net/if.h>
 #include <sys/ioctl.h>
+#include <grp.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 
@@ -58,6 +60,42 @@ static int init_child(const char *root, char *program)
 	return become(program);
 }
 
+static void write_map(pid_t pid, const char *name, const char *first)
+{
+	char text[64];
+	int n = snprintf(text, sizeof(text), "/proc/%d/%s", pid, name);
+	int fd = SYS(open(text, O_WRONLY));
+
+	n = snprintf(text, sizeof(text), "0 %s 65536\n", first);
+	CHECK(write(fd, text, (size_t)n) == n, "%s: %s", name, strerror(errno));
+	(void)close(fd);
+}
+
+/* Only who stays outside may give the namespace ids that are not its maker's. */
+static void enter_user_namespace(const char *first)
+{
+	int ready[2];
+	char byte = 0;
+	pid_t pid;
+
+	(void)SYS(pipe(ready));
+	pid = SYS(fork());
+	if (pid == 0) {
+		CHECK(read(ready[0], &byte, 1) == 1, "the starter is gone");
+		write_map(getppid(), "uid_map", first);
+		write_map(getppid(), "gid_map", first);
+		_exit(0);
+	}
+	(void)SYS(unshare(CLONE_NEWUSER));
+	CHECK(write(ready[1], &byte, 1) == 1, "the helper is gone");
+	live_reap(pid);
+	(void)SYS(setgroups(0, NULL));
+	(void)SYS(setresgid(0, 0, 0));
+	(void)SYS(setresuid(0, 0, 0));
+	(void)close(ready[0]);
+	(void)close(ready[1]);
+}
+
 int main(int argc, char **argv)
 {
 	char text[16];
@@ -66,8 +104,10 @@ int main(int argc, char **argv)
 
 	if (argc == 2)
 		return become(argv[1]);
-	if (argc != 3)
+	if (argc != 3 && argc != 4)
 		return 2;
+	if (argc == 4)
+		enter_user_namespace(argv[3]);
 	(void)SYS(unshare(CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET));
 	pid = SYS(fork());
 	if (pid == 0)
