@@ -429,7 +429,7 @@ static const struct {
 	{ "mem_dirty_track", false, KERN_KCMP },
 	{ "uffd", false, KERN_KCMP },
 	{ "uffd-noncoop", false, KERN_KCMP },
-	{ "userns", false, KERN_KCMP },
+	{ "userns", true, KERN_KCMP },
 	{ "tcp_half_closed", false, KERN_KCMP },
 	{ "tun", false, KERN_KCMP },
 	{ "tun_ns", false, KERN_KCMP },

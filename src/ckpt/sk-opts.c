@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "ckpt/dump-priv.h"
 #include "ckpt/sk-more.h"
+#include "ckpt/userns.h"
 #include "trace/area.h"
 #include "trace/tape.h"
 
@@ -110,7 +111,7 @@ static int get_filter(int fd, const char *where, struct arena *arena, SkOptsEntr
 }
 
 /* Bound to a device, shared with others, and whose it is: not of all families. */
-static int get_place(int fd, const char *where, struct arena *arena, SkOptsEntry *opts,
+static int get_place(struct dump *dump, int fd, const char *where, SkOptsEntry *opts,
 		     struct error *err)
 {
 	char device[IFNAMSIZ] = "";
@@ -119,7 +120,7 @@ static int get_place(int fd, const char *where, struct arena *arena, SkOptsEntry
 	struct stat st;
 
 	if (getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device, &len) == 0 && len) {
-		opts->so_bound_dev = arena_strndup(arena, device, len);
+		opts->so_bound_dev = arena_strndup(&dump->arena, device, len);
 		if (!opts->so_bound_dev)
 			return err_oom(err);
 	}
@@ -129,10 +130,11 @@ static int get_place(int fd, const char *where, struct arena *arena, SkOptsEntry
 	}
 	if (fstat(fd, &st) < 0)
 		return err_sys(err, "%s: stat", where);
-	opts->has_owner_uid = st.st_uid != 0;
-	opts->owner_uid = st.st_uid;
-	opts->has_owner_gid = st.st_gid != 0;
-	opts->owner_gid = st.st_gid;
+	/* Ours, if it was made outside of the tree's user namespace: that can't be given back. */
+	opts->owner_uid = st.st_uid ? userns_uid(dump, st.st_uid) : 0;
+	opts->has_owner_uid = opts->owner_uid != 0;
+	opts->owner_gid = st.st_gid ? userns_gid(dump, st.st_gid) : 0;
+	opts->has_owner_gid = opts->owner_gid != 0;
 	return 0;
 }
 
@@ -177,7 +179,7 @@ int sk_opts_dump(struct dump *dump, int fd, const char *where, SkOptsEntry *opts
 	if (r == 0)
 		r = get_filter(fd, where, arena, opts, err);
 	if (r == 0)
-		r = get_place(fd, where, arena, opts, err);
+		r = get_place(dump, fd, where, opts, err);
 	if (r == 0)
 		r = sk_more_dump(dump, fd, where, opts, err);
 	if (r < 0)
@@ -244,6 +246,15 @@ static void tape_filter(struct area *area, struct tape *tape, int staging, const
 		  "socket filter of %zu instructions", opts->n_so_filter);
 }
 
+/* In a user namespace nobody may go beyond the system's limit; nobody could before. */
+static void tape_room(struct area *area, struct tape *tape, int staging, int option, int force,
+		      uint32_t value)
+{
+	tape_u32(area, tape, staging, option, value);
+	tape_u32(area, tape, staging, force, value);
+	tape_expect(tape, (uint32_t)(tape->n - 1), PIE_RULE_OK_OR, EPERM);
+}
+
 void sk_opts_tape(struct area *area, struct tape *tape, int staging, const SkOptsEntry *opts)
 {
 	struct timeval send = { (time_t)opts->so_snd_tmo_sec, (suseconds_t)opts->so_snd_tmo_usec };
@@ -251,8 +262,8 @@ void sk_opts_tape(struct area *area, struct tape *tape, int staging, const SkOpt
 				   (suseconds_t)opts->so_rcv_tmo_usec };
 
 	/* The kernel doubles what it is given. */
-	tape_u32(area, tape, staging, SO_SNDBUFFORCE, opts->so_sndbuf / 2);
-	tape_u32(area, tape, staging, SO_RCVBUFFORCE, opts->so_rcvbuf / 2);
+	tape_room(area, tape, staging, SO_SNDBUF, SO_SNDBUFFORCE, opts->so_sndbuf / 2);
+	tape_room(area, tape, staging, SO_RCVBUF, SO_RCVBUFFORCE, opts->so_rcvbuf / 2);
 	/* Setting them has locked them. */
 	if (opts->has_so_buf_lock)
 		tape_u32(area, tape, staging, SO_BUF_LOCK, opts->so_buf_lock);

@@ -27,6 +27,7 @@
 #include "ckpt/dump-priv.h"
 #include "ckpt/memfd.h"
 #include "ckpt/shmem.h"
+#include "ckpt/userns.h"
 #include "ckpt/vma-status.h"
 #include "img/pb/ipc-msg.pb-c.h"
 #include "img/pb/ipc-sem.pb-c.h"
@@ -49,15 +50,16 @@ struct message {
 	char text[];
 };
 
-static void set_desc(IpcDescEntry *desc, int id, const struct ipc_perm *perm)
+static void set_desc(const struct dump *dump, IpcDescEntry *desc, int id,
+		     const struct ipc_perm *perm)
 {
 	ipc_desc_entry__init(desc);
 	desc->id = (uint32_t)id;
 	desc->key = (uint32_t)perm->__key;
-	desc->uid = perm->uid;
-	desc->gid = perm->gid;
-	desc->cuid = perm->cuid;
-	desc->cgid = perm->cgid;
+	desc->uid = userns_uid(dump, perm->uid);
+	desc->gid = userns_gid(dump, perm->gid);
+	desc->cuid = userns_uid(dump, perm->cuid);
+	desc->cgid = userns_gid(dump, perm->cgid);
 	desc->mode = perm->mode;
 }
 
@@ -71,7 +73,8 @@ static int write_padded(struct image *image, const void *data, size_t len, struc
 
 /* ------------------------------------------------------------------- semaphores */
 
-static int write_set(struct image *image, int id, const struct semid_ds *ds, struct error *err)
+static int write_set(struct dump *dump, struct image *image, int id, const struct semid_ds *ds,
+		     struct error *err)
 {
 	cleanup_free unsigned short *values = calloc(ds->sem_nsems + 1, sizeof(*values));
 	IpcSemEntry entry = IPC_SEM_ENTRY__INIT;
@@ -82,14 +85,14 @@ static int write_set(struct image *image, int id, const struct semid_ds *ds, str
 		return err_oom(err);
 	if (semctl(id, 0, GETALL, values) < 0)
 		return err_sys(err, "read semaphore set %d", id);
-	set_desc(&desc, id, &ds->sem_perm);
+	set_desc(dump, &desc, id, &ds->sem_perm);
 	entry.desc = &desc;
 	entry.nsems = (uint32_t)ds->sem_nsems;
 	r = image_write(image, &entry.base, err);
 	return r < 0 ? r : write_padded(image, values, ds->sem_nsems * sizeof(*values), err);
 }
 
-static int write_sets(struct image *image, struct error *err)
+static int write_sets(struct dump *dump, struct image *image, struct error *err)
 {
 	struct seminfo info;
 	struct semid_ds ds;
@@ -102,7 +105,7 @@ static int write_sets(struct image *image, struct error *err)
 		int id = semctl(i, 0, SEM_STAT, &ds);
 
 		if (id >= 0)
-			r = write_set(image, id, &ds, err);
+			r = write_set(dump, image, id, &ds, err);
 		else if (errno != EINVAL)
 			r = err_sys(err, "look at the semaphore set with index %d", i);
 	}
@@ -151,13 +154,14 @@ static int write_messages(struct image *image, int id, const struct msqid_ds *ds
 	return r;
 }
 
-static int write_queue(struct image *image, int id, const struct msqid_ds *ds, struct error *err)
+static int write_queue(struct dump *dump, struct image *image, int id, const struct msqid_ds *ds,
+		       struct error *err)
 {
 	IpcMsgEntry entry = IPC_MSG_ENTRY__INIT;
 	IpcDescEntry desc;
 	int r;
 
-	set_desc(&desc, id, &ds->msg_perm);
+	set_desc(dump, &desc, id, &ds->msg_perm);
 	entry.desc = &desc;
 	entry.qbytes = (uint32_t)ds->msg_qbytes;
 	entry.qnum = (uint32_t)ds->msg_qnum;
@@ -165,7 +169,7 @@ static int write_queue(struct image *image, int id, const struct msqid_ds *ds, s
 	return r < 0 ? r : write_messages(image, id, ds, err);
 }
 
-static int write_queues(struct image *image, struct error *err)
+static int write_queues(struct dump *dump, struct image *image, struct error *err)
 {
 	struct msginfo info;
 	struct msqid_ds ds;
@@ -178,7 +182,7 @@ static int write_queues(struct image *image, struct error *err)
 		int id = msgctl(i, MSG_STAT, &ds);
 
 		if (id >= 0)
-			r = write_queue(image, id, &ds, err);
+			r = write_queue(dump, image, id, &ds, err);
 		else if (errno != EINVAL)
 			r = err_sys(err, "look at the message queue with index %d", i);
 	}
@@ -272,7 +276,7 @@ static int write_segment(struct dump *dump, struct image *image, int id, const s
 		r = open_segment(id, ds, &page, &fd, err);
 	if (r < 0)
 		return r;
-	set_desc(&desc, id, &ds->shm_perm);
+	set_desc(dump, &desc, id, &ds->shm_perm);
 	entry.desc = &desc;
 	entry.size = ds->shm_segsz;
 	entry.has_in_pagemaps = true;
@@ -319,9 +323,9 @@ int sysv_write(struct dump *dump, uint32_t id, struct error *err)
 		if (kinds[i] == IMG_KIND_IPC_SHM)
 			r = write_segments(dump, &image, err);
 		else if (kinds[i] == IMG_KIND_IPC_MSG)
-			r = write_queues(&image, err);
+			r = write_queues(dump, &image, err);
 		else
-			r = write_sets(&image, err);
+			r = write_sets(dump, &image, err);
 		if (r == 0)
 			r = image_finish(&image, err);
 	}

@@ -30,6 +30,7 @@
 #include "ckpt/restore-priv.h"
 #include "ckpt/shmem-restore.h"
 #include "ckpt/sysv-priv.h"
+#include "ckpt/userns.h"
 #include "img/image.h"
 #include "img/pb/ipc-msg.pb-c.h"
 #include "img/pb/ipc-sem.pb-c.h"
@@ -309,7 +310,7 @@ static void tape_ids(struct tape *tape, uint32_t uid, uint32_t gid)
 static int tape_create(struct restore *r, struct tape *tape, const char *what, long nr,
 		       const struct tape_arg args[3], const IpcDescEntry *desc, struct error *err)
 {
-	bool as_other = desc->cuid != geteuid() || desc->cgid != getegid();
+	bool as_other = desc->cuid != userns_own_uid(r) || desc->cgid != userns_own_gid(r);
 	char name[32];
 	char id[16];
 	uint32_t entry;
@@ -327,10 +328,10 @@ static int tape_create(struct restore *r, struct tape *tape, const char *what, l
 	tape_expect(tape, entry, PIE_RULE_EQUAL, desc->id);
 	if (as_other) {
 		tape_call(tape, SYS_setresuid,
-			  TAPE_ARGS(tape_imm(~0u), tape_imm(geteuid()), tape_imm(~0u)),
+			  TAPE_ARGS(tape_imm(~0u), tape_imm(userns_own_uid(r)), tape_imm(~0u)),
 			  "acting for itself again");
 		tape_call(tape, SYS_setresgid,
-			  TAPE_ARGS(tape_imm(~0u), tape_imm(getegid()), tape_imm(~0u)),
+			  TAPE_ARGS(tape_imm(~0u), tape_imm(userns_own_gid(r)), tape_imm(~0u)),
 			  "acting for itself again");
 		tree_tape_pdeathsig(r, r->root); /* other ids took it away */
 	}
