@@ -235,7 +235,7 @@ static int set_attributes(struct dump *dump, struct dump_thread *thread,
 	thread->ns_tid = proc_ids_inner(&status->ns_pid);
 	r = creds_record(status, &dump->arena, &core->creds, err);
 	if (r == 0)
-		r = userns_creds(dump, task, core->creds, err);
+		r = userns_creds(dump, thread->host_tid, core->creds, err);
 	if (r == 0)
 		r = seccomp_collect(dump, thread, status, err);
 	if (r == 0) {

@@ -109,8 +109,7 @@ uint32_t userns_gid(const struct dump *dump, gid_t gid)
 	return id;
 }
 
-int userns_creds(const struct dump *dump, const struct dump_task *task, CredsEntry *creds,
-		 struct error *err)
+int userns_creds(const struct dump *dump, pid_t host_tid, CredsEntry *creds, struct error *err)
 {
 	const UsernsEntry *ns = dump->userns;
 	uint32_t *const uids[] = { &creds->uid, &creds->euid, &creds->suid, &creds->fsuid };
@@ -120,18 +119,18 @@ int userns_creds(const struct dump *dump, const struct dump_task *task, CredsEnt
 		if (!find(ns->uid_map, ns->n_uid_map, *uids[i], uids[i]))
 			return err_set(err, -EOPNOTSUPP,
 				       "task %d: its user %u has no number in its user namespace",
-				       task->host_pid, *uids[i]);
+				       host_tid, *uids[i]);
 		if (!find(ns->gid_map, ns->n_gid_map, *gids[i], gids[i]))
 			return err_set(err, -EOPNOTSUPP,
 				       "task %d: its group %u has no number in its user namespace",
-				       task->host_pid, *gids[i]);
+				       host_tid, *gids[i]);
 	}
 	for (size_t i = 0; ns && i < creds->n_groups; i++) {
 		if (!find(ns->gid_map, ns->n_gid_map, creds->groups[i], &creds->groups[i]))
 			return err_set(err, -EOPNOTSUPP,
 				       "task %d: its supplementary group %u has no number in its "
 				       "user namespace",
-				       task->host_pid, creds->groups[i]);
+				       host_tid, creds->groups[i]);
 	}
 	return 0;
 }
@@ -153,7 +152,7 @@ int userns_mount_options(struct dump *dump, char **options, struct error *err)
 			uint32_t id = (uint32_t)strtoul(p + 4, NULL, 10);
 
 			buf_addf(&out, "%.4s%u", p,
-				   user ? userns_uid(dump, id) : userns_gid(dump, id));
+				 user ? userns_uid(dump, id) : userns_gid(dump, id));
 		} else {
 			buf_add(&out, p, len);
 		}

@@ -12,7 +12,6 @@
 #include "img/pb/creds.pb-c.h"
 
 struct dump;
-struct dump_task;
 struct error;
 struct restore;
 struct rmount;
@@ -28,8 +27,7 @@ uint32_t userns_uid(const struct dump *dump, uid_t uid);
 uint32_t userns_gid(const struct dump *dump, gid_t gid);
 
 /* Changes a thread's ids to those that the tree sees; refuses any it can't be given again. */
-int userns_creds(const struct dump *dump, const struct dump_task *task, CredsEntry *creds,
-		 struct error *err);
+int userns_creds(const struct dump *dump, pid_t host_tid, CredsEntry *creds, struct error *err);
 /* The ids in a file system's mount options ("mode=620,gid=100005"), changed in place or copied. */
 int userns_mount_options(struct dump *dump, char **options, struct error *err);
 
