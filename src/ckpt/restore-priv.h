@@ -131,6 +131,8 @@ struct rtask {
 	size_t stub_size;
 	uint64_t host_pid_at; /* area: text of its host pid; 0: host_pid is pid */
 	uint64_t ready;	      /* word: its further threads are complete */
+	uint64_t synced;      /* word: the filters that all its threads have are installed */
+	size_t common_filters;
 	bool guided; /* M leads it out with ptrace: it has threads, filters, or is to be stopped */
 	pid_t *host_tids; /* those M has seized; [0] is host_pid */
 	size_t n_host_tids;
@@ -327,6 +329,7 @@ void timer_tape_arm(struct restore *r, struct rtask *t);
 int cred_tape(struct restore *r, struct rtask *t, struct rthread *th, struct error *err);
 bool cred_own_cap(unsigned int cap);	    /* is it in our permitted set? */
 bool seccomp_wanted(const struct rtask *t); /* by one of its threads */
+int seccomp_plan(struct restore *r, struct rtask *t, struct error *err);
 int seccomp_tape(struct restore *r, struct rtask *t, struct rthread *th, struct error *err);
 
 /* task-restore.c: what is left of a task, early (still privileged, M's /proc) and late. */

@@ -111,6 +111,7 @@ static int tape_thread(struct restore *r, struct rtask *t, struct rthread *th, s
 int threads_tape(struct restore *r, struct rtask *t, struct error *err)
 {
 	uint32_t own = (uint32_t)personality(0xffffffff);
+	int ret;
 
 	/* Before there are others: they inherit it. */
 	if (t->core->tc->personality != own)
@@ -118,13 +119,15 @@ int threads_tape(struct restore *r, struct rtask *t, struct error *err)
 			  "personality %#x", t->core->tc->personality);
 	if (t->n_threads == 1)
 		return 0;
+	ret = seccomp_plan(r, t, err);
+	if (ret < 0)
+		return ret;
 	t->ready = area_add_word(&r->area);
 	for (size_t i = 1; i < t->n_threads; i++) {
 		struct rthread *th = &t->threads[i];
 		struct clone_args args = { .flags = THREAD_FLAGS };
 		int32_t tid = (int32_t)th->tid;
 		uint32_t entry;
-		int ret;
 
 		th->tape = area_add_tape(&r->area, th->tid, "thread");
 		if (!th->tape)
