@@ -99,6 +99,9 @@ int dump_vma_check(pid_t host_pid, const struct proc_vma *vma, struct error *err
 	}
 	if (vma->vm_flags & PROC_VM_SHADOWSTACK)
 		return refuse(&task, vma, "shadow stack: this version can't save it", err);
+	/* What can only be run has a key that the kernel gives it by itself. */
+	if (vma->pkey && vma->prot != PROT_EXEC)
+		return refuse(&task, vma, "protection keys: this version can't save them", err);
 	if (vma->vm_flags & (PROC_VM_UFFD_MISSING | PROC_VM_UFFD_WP))
 		return refuse(&task, vma, "its faults are handled through userfaultfd", err);
 	if (vma->vm_flags & PROC_VM_SEALED && vma->name[0] != '[')

@@ -11,13 +11,14 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "base/proc-maps.h"
 #include "pie/abi.h"
 
 #define VDSO_MAX ((size_t)16 << 12)
 #define AUXV_MAX 64
 
-/* The kernel's own note of where it mapped the vDSO; one read, where maps are many lines. */
-static int find_vdso(pid_t host_pid, struct raddr *ret_at, struct error *err)
+/* The kernel's note of where it mapped the vDSO at exec; one read, where maps are many lines. */
+static int find_first(pid_t host_pid, struct raddr *ret_at, struct error *err)
 {
 	Elf64_auxv_t auxv[AUXV_MAX] = { 0 };
 	cleanup_fd int fd = -EBADF;
@@ -39,7 +40,27 @@ static int find_vdso(pid_t host_pid, struct raddr *ret_at, struct error *err)
 			return 0;
 		}
 	}
-	return err_set(err, -EOPNOTSUPP, "task %d has no vDSO", (int)host_pid);
+	return err_set(err, -ENOENT, "task %d: no vDSO in '%s'", (int)host_pid, path);
+}
+
+/* Where it is now, if the program has moved it. */
+static int find_moved(pid_t host_pid, struct raddr *ret_at, struct error *err)
+{
+	cleanup_proc_maps struct proc_maps maps = { NULL };
+	const struct proc_vma *vma;
+	int r = proc_maps_of(host_pid, &maps, err);
+
+	if (r < 0)
+		return r;
+	vma = proc_maps_find(&maps, "[vdso]");
+	if (!vma) {
+		r = err_set(err, -EOPNOTSUPP, "task %d has no vDSO", (int)host_pid);
+		err_hint(err, "the program, or the kernel's option vdso=0, has unmapped it; this "
+			      "version needs it");
+		return r;
+	}
+	*ret_at = raddr_of(vma->start);
+	return 0;
 }
 
 /* End of what the image's headers speak of, themselves included; 0: no sound ELF image. */
@@ -137,6 +158,18 @@ static bool all_zero(const uint8_t *bytes, size_t len)
 	return len == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, len - 1) == 0);
 }
 
+/* Its image, and the padding [start, end) in it. */
+static int look_at(pid_t host_pid, struct raddr at, uint8_t *image, size_t *ret_start,
+		   size_t *ret_end, struct error *err)
+{
+	size_t len = 0;
+	int r = read_image(host_pid, at, image, &len, err);
+
+	if (r == 0)
+		r = find_padding(image, len, ret_start, ret_end, err);
+	return r < 0 ? err_wrap(err, r, "task %d: vDSO at %" PRIx64, (int)host_pid, at.v) : 0;
+}
+
 int slot_look(pid_t host_pid, struct slot_room *ret_room, struct error *err)
 {
 	struct slot_room room = { .n = 0 };
@@ -144,17 +177,18 @@ int slot_look(pid_t host_pid, struct slot_room *ret_room, struct error *err)
 	struct raddr at;
 	size_t start = 0;
 	size_t end = 0;
-	size_t len = 0;
 	int r;
 
-	r = find_vdso(host_pid, &at, err);
+	r = find_first(host_pid, &at, NULL);
+	if (r == 0)
+		r = look_at(host_pid, at, image, &start, &end, NULL);
+	if (r < 0) {
+		r = find_moved(host_pid, &at, err);
+		if (r == 0)
+			r = look_at(host_pid, at, image, &start, &end, err);
+	}
 	if (r < 0)
 		return r;
-	r = read_image(host_pid, at, image, &len, err);
-	if (r == 0)
-		r = find_padding(image, len, &start, &end, err);
-	if (r < 0)
-		return err_wrap(err, r, "task %d: vDSO at %" PRIx64, (int)host_pid, at.v);
 
 	room.start = raddr_add(at, start);
 	for (; room.n < SLOTS_MAX && start + SLOT_LEN <= end; room.n++, start += SLOT_LEN) {
