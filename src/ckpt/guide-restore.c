@@ -179,13 +179,37 @@ static int lead_out(const struct rtask *t, struct error *err)
 		       rtask_comm(t));
 }
 
-/* Stops for good before it has run one instruction of its program. */
-static int leave_stopped(const struct rtask *t, struct error *err)
+/*
+ * Its parent may ask by which signal it was stopped. All but SIGSTOP are ignored
+ * in a group that no shell looks after, and can be caught.
+ */
+static int stop_signal_of(const struct restore *r, const struct rtask *t)
 {
+	const TaskCoreEntry *tc = t->core->tc;
+	int signal = tc->has_stop_signo ? (int)tc->stop_signo : SIGSTOP;
+
+	if ((signal != SIGTSTP && signal != SIGTTIN && signal != SIGTTOU) ||
+	    tc->sigactions[signal - 3]->sigaction || /* KILL and STOP have none */
+	    signal_mask(&t->threads[0]) >> (signal - 1) & 1)
+		return SIGSTOP;
+	for (size_t i = 0; i < r->n_tasks; i++) {
+		const struct rtask *x = r->tasks[i];
+
+		if (x->pgid == t->pgid && x->parent && x->parent->sid == x->sid &&
+		    x->parent->pgid != x->pgid)
+			return signal;
+	}
+	return SIGSTOP;
+}
+
+/* Stops for good before it has run one instruction of its program. */
+static int leave_stopped(const struct restore *r, const struct rtask *t, struct error *err)
+{
+	int stop = t->kind == RTASK_STOPPED ? stop_signal_of(r, t) : SIGSTOP;
 	int signal = 0;
 	int ret;
 
-	if (kill(t->host_pid, SIGSTOP) < 0)
+	if (syscall(SYS_tgkill, t->host_pid, t->host_pid, SIGSTOP) < 0)
 		return err_sys(err, "task %u (%s): stop it", t->pid, rtask_comm(t));
 	for (;;) {
 		int status = 0;
@@ -195,9 +219,11 @@ static int leave_stopped(const struct rtask *t, struct error *err)
 			ret = wait_stop(t, t->host_pid, &status, err);
 		if (ret < 0)
 			return ret;
-		if (is_event(status) && WSTOPSIG(status) == SIGSTOP)
+		if (is_event(status) && WSTOPSIG(status) == stop)
 			return 0;
 		signal = is_event(status) ? 0 : WSTOPSIG(status);
+		if (signal == SIGSTOP)
+			signal = stop;
 	}
 }
 
@@ -287,7 +313,7 @@ int guide_release(struct restore *r, struct error *err)
 			continue;
 		ret = lead_out(t, &own);
 		if (ret >= 0 && (t->kind == RTASK_STOPPED || r->opts->stopped))
-			ret = leave_stopped(t, &own);
+			ret = leave_stopped(r, t, &own);
 		if (ret < 0)
 			log_warn("%s", own.text);
 		let_go(t);

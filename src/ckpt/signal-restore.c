@@ -130,6 +130,10 @@ static int tape_queue(struct restore *r, struct rtask *t, struct rthread *th,
 		if (signo < 1 || signo > SIGNALS)
 			return err_set(err, -EBADMSG, "core-%u.img: signal %d is waiting", th->tid,
 				       signo);
+		/* It can't be blocked, and would stop the task here and now. SIGCONT takes it away
+		 * from a task that is stopped already. */
+		if (signo == SIGSTOP && t->kind == RTASK_STOPPED)
+			continue;
 		info = area_add(&r->area, data->data, data->len);
 		if (thread)
 			tape_call(th->tape, SYS_rt_tgsigqueueinfo,
