@@ -47,6 +47,7 @@ struct check {
 	struct tty_check ttys;
 	struct pidfd_seen *pidfds;
 	size_t n_pidfds;
+	size_t pid_levels; /* how many process ids the root has */
 };
 
 /* An obstacle is told; a task that is gone meanwhile is none. */
@@ -249,6 +250,11 @@ static int check_status(const struct check *check, pid_t host_pid, const struct 
 	}
 	if (status->kernel_thread)
 		return err_set(err, -EOPNOTSUPP, "task %d: it is a kernel thread", host_pid);
+	if (status->ns_pid.n != check->pid_levels)
+		return err_set(err, -EOPNOTSUPP,
+			       "task %d: it is in a pid namespace below that of task %d: the "
+			       "images have room for one process id",
+			       host_pid, check->opts->pid);
 	if (!status->has_mm)
 		return 0; /* a zombie */
 	if (status->seccomp == SECCOMP_MODE_STRICT) {
@@ -337,6 +343,7 @@ int cryo_check_tree(const struct cryo_dump_opts *opts,
 	r = proc_status_of(opts->pid, &status, err);
 	if (r < 0)
 		return r;
+	check.pid_levels = status.ns_pid.n;
 	proc_status_done(&status);
 	r = walk(&check, &scratch);
 	if (r == 0)

@@ -83,21 +83,25 @@ static struct mount_attr attributes_of(const MntEntry *m, uint64_t propagation)
 }
 
 /* R has made it: the descriptor moves to its staging number. */
-static int keep(struct restore *r, struct rmount *m, uint32_t slot, struct error *err)
+static int stage(struct restore *r, struct rmount *m, uint32_t slot, struct error *err)
 {
-	struct mount_attr attr = attributes_of(m->entry, m->slave ? MS_SLAVE : MS_PRIVATE);
-
 	m->fd = fd_stage(r, err);
 	if (m->fd < 0)
 		return m->fd;
 	fd_tape_stage(r->root->build, slot, m->fd);
+	return 0;
+}
+
+static void tape_attributes(struct restore *r, const struct rmount *m)
+{
+	struct mount_attr attr = attributes_of(m->entry, MS_PRIVATE);
+
 	tape_call(r->root->build, SYS_mount_setattr,
 		  TAPE_ARGS(tape_imm((uint64_t)m->fd), tape_at(area_add_string(&r->area, "")),
 			    tape_imm(AT_EMPTY_PATH),
 			    tape_at(area_add(&r->area, &attr, sizeof(attr))),
 			    tape_imm(sizeof(attr))),
 		  "attributes of mount '%s'", m->entry->mountpoint);
-	return 0;
 }
 
 /* --------------------------------------------------------------- from outside */
@@ -119,10 +123,14 @@ static int copy_later(struct restore *r, struct rmount *m, const char *path, str
 		TAPE_ARGS(tape_imm((uint64_t)AT_FDCWD), tape_at(area_add_string(&r->area, path)),
 			  tape_imm(OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_NO_AUTOMOUNT)),
 		"copying '%s' for mount '%s'", path, m->entry->mountpoint);
+	int ret;
 
 	m->given = true;
 	m->slave = has_outer_master(r, m);
-	return keep(r, m, slot, err);
+	ret = stage(r, m, slot, err);
+	if (ret >= 0)
+		tape_attributes(r, m);
+	return ret;
 }
 
 static int copy_outside(struct restore *r, struct rmount *m, const char *path, struct error *err)
@@ -203,6 +211,7 @@ static int make_fs(struct restore *r, struct rmount *m, const char *name, struct
 	char *value = NULL;
 	char *key;
 	uint32_t fs, slot;
+	int ret;
 
 	if (!options)
 		return err_oom(err);
@@ -221,7 +230,12 @@ static int make_fs(struct restore *r, struct rmount *m, const char *name, struct
 	slot = tape_call(tape, SYS_fsmount, TAPE_ARGS(tape_slot(fs), tape_imm(FSMOUNT_CLOEXEC)),
 			 "mount '%s'", e->mountpoint);
 	tape_call(tape, SYS_close, TAPE_ARGS(tape_slot(fs)), "closing it");
-	return keep(r, m, slot, err);
+	ret = stage(r, m, slot, err);
+	if (ret >= 0 && strcmp(name, "tmpfs") == 0)
+		ret = userns_tape_fill(r, m, err);
+	if (ret >= 0)
+		tape_attributes(r, m);
+	return ret;
 }
 
 static int make_tmpfs(struct restore *r, struct rmount *m, struct error *err)
@@ -255,8 +269,6 @@ int mount_make(struct restore *r, struct rmount *m, struct error *err)
 	if (strcmp(name, "tmpfs") == 0 && !r->userns)
 		return make_tmpfs(r, m, err);
 	ret = make_fs(r, m, name, err);
-	if (ret == 0 && strcmp(name, "tmpfs") == 0)
-		ret = userns_tape_fill(r, m, err);
 	/* With its terminals: a container's console is bound from one of them. */
 	if (ret == 0 && strcmp(name, "devpts") == 0)
 		ret = ttys_tape_devpts(r, r->root->build, m->fd, e->root_dev, err);
@@ -327,6 +339,7 @@ static int make_bind(struct restore *r, struct rmount *m, const struct rmount *f
 	struct tape_arg at = tape_imm((uint64_t)from->fd);
 	uint32_t found = 0;
 	uint32_t slot;
+	int ret;
 
 	if (deleted)
 		tape_deleted(r, m, from, rest);
@@ -345,7 +358,10 @@ static int make_bind(struct restore *r, struct rmount *m, const struct rmount *f
 			 "copying '%s' for mount '%s'", m->entry->root, m->entry->mountpoint);
 	if (*rest)
 		tape_call(tape, SYS_close, TAPE_ARGS(tape_slot(found)), "closing it");
-	return keep(r, m, slot, err);
+	ret = stage(r, m, slot, err);
+	if (ret >= 0)
+		tape_attributes(r, m);
+	return ret;
 }
 
 int mount_make_binds(struct restore *r, const struct rmount *from, struct error *err)

@@ -41,8 +41,9 @@ bool mount_peek(const struct restore *r, bool has_id, int32_t mnt_id, const char
  * number. (tmpfs-restore.c) */
 int tmpfs_make(struct restore *r, const MntEntry *mount, struct error *err);
 
-/* Its files, from the archive into a mount of it. */
-int tmpfs_unpack(const struct restore *r, int mount, const MntEntry *m, struct error *err);
+/* The image with its files, opened; and its files into a mount of it. */
+int tmpfs_archive(const struct restore *r, const MntEntry *m, struct error *err);
+int tmpfs_unpack(int archive, int mount, struct error *err);
 
 /* Splits a mount's option string in place: the next "key[=value]", or NULL. */
 char *mount_next_option(char **rest, char **ret_value);

@@ -90,34 +90,32 @@ static int unpack(int fd, struct error *err)
 	return archive_write_close(out) < ARCHIVE_WARN ? fail(out, "finish", err) : 0;
 }
 
-static int unpack_into(const struct restore *r, int mount, const char *name, struct error *err)
+int tmpfs_archive(const struct restore *r, const MntEntry *m, struct error *err)
 {
-	cleanup_fd int image = openat(r->opts->images_dir, name, O_RDONLY | O_CLOEXEC);
-	cleanup_fd int here = -EBADF;
+	char name[IMG_NAME_MAX];
+	int fd;
+
+	img_kind_file_name(IMG_KIND_TMPFS_DEV, m->root_dev, name);
+	fd = openat(r->opts->images_dir, name, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? err_sys(err, "open '%s'", name) : fd;
+}
+
+int tmpfs_unpack(int archive, int mount, struct error *err)
+{
+	cleanup_fd int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	mode_t mask;
 	int ret;
 
-	if (image < 0)
-		return err_sys(err, "open '%s'", name);
-	here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (here < 0)
 		return err_sys(err, "open working folder");
 	if (fchdir(mount) < 0)
 		return err_sys(err, "enter new tmpfs");
 	mask = umask(0);
-	ret = unpack(image, err);
+	ret = unpack(archive, err);
 	(void)umask(mask);
 	if (fchdir(here) < 0 && ret >= 0)
 		ret = err_sys(err, "return to working folder");
-	return ret < 0 ? err_wrap(err, ret, "%s", name) : 0;
-}
-
-int tmpfs_unpack(const struct restore *r, int mount, const MntEntry *m, struct error *err)
-{
-	char name[IMG_NAME_MAX];
-
-	img_kind_file_name(IMG_KIND_TMPFS_DEV, m->root_dev, name);
-	return unpack_into(r, mount, name, err);
+	return ret < 0 ? err_wrap(err, ret, "its archive") : 0;
 }
 
 static int set_option(int fs, const char *key, const char *value, struct error *err)
@@ -159,6 +157,7 @@ static int make(struct restore *r, const MntEntry *m, struct error *err)
 {
 	cleanup_fd int fs = (int)syscall(SYS_fsopen, "tmpfs", FSOPEN_CLOEXEC);
 	cleanup_fd int mount = -EBADF;
+	cleanup_fd int archive = -EBADF;
 	int ret;
 
 	if (fs < 0)
@@ -171,7 +170,8 @@ static int make(struct restore *r, const MntEntry *m, struct error *err)
 	mount = (int)syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, 0);
 	if (mount < 0)
 		return err_sys(err, "make a tmpfs");
-	ret = tmpfs_unpack(r, mount, m, err);
+	archive = tmpfs_archive(r, m, err);
+	ret = archive < 0 ? archive : tmpfs_unpack(archive, mount, err);
 	if (ret >= 0 && m->has_sb_flags && m->sb_flags & MS_RDONLY)
 		ret = make_read_only(mount, err);
 	return ret < 0 ? ret : fd_stage_consume(r, take_fd(&mount), err);

@@ -171,8 +171,7 @@ int userns_tape_fill(struct restore *r, const struct rmount *m, struct error *er
 }
 
 /* In a child of M's; its exit code is an errno. */
-static int unpack_there(const struct restore *r, int ns, int mount, const struct rmount *m,
-			struct error *err)
+static int unpack_there(const struct restore *r, int ns, int archive, int mount, struct error *err)
 {
 	uid_t uid = userns_own_uid(r);
 	gid_t gid = userns_own_gid(r);
@@ -181,16 +180,19 @@ static int unpack_there(const struct restore *r, int ns, int mount, const struct
 		return err_sys(err, "enter the user namespace");
 	if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
 		return err_sys(err, "become user %u of the user namespace", uid);
-	return tmpfs_unpack(r, mount, m->entry, err);
+	return tmpfs_unpack(archive, mount, err);
 }
 
 static int fill_one(struct restore *r, int ns, const struct rmount *m, struct error *err)
 {
+	cleanup_fd int archive = tmpfs_archive(r, m->entry, err);
 	cleanup_fd int mount = (int)syscall(SYS_pidfd_getfd, r->root_pidfd, m->fd, 0);
 	int told[2];
 	int status = 0;
 	pid_t pid;
 
+	if (archive < 0)
+		return archive;
 	if (mount < 0)
 		return err_sys(err, "tmpfs '%s': take it from its maker", m->entry->mountpoint);
 	if (pipe2(told, O_CLOEXEC) < 0)
@@ -198,7 +200,7 @@ static int fill_one(struct restore *r, int ns, const struct rmount *m, struct er
 	pid = fork();
 	if (pid == 0) {
 		struct error own = ERROR_INIT;
-		int code = -unpack_there(r, ns, mount, m, &own);
+		int code = -unpack_there(r, ns, archive, mount, &own);
 
 		/* What does not arrive is told by the exit code. */
 		if (code && write(told[1], own.text, strlen(own.text)) < 0)
