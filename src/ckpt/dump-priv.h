@@ -116,6 +116,7 @@ struct dump_images;
 struct dump_cgroups;
 struct dump_ttys;
 struct dump_unix;
+struct sk_queue_dump;
 struct packet_diag;
 struct sk_reference;
 struct tmpfs_ahead;
@@ -170,6 +171,7 @@ struct dump {
 	struct packet_diag *packet_sockets; /* packet-diag-dump.c; NULL: not asked yet */
 	struct dump_ttys *ttys;		    /* tty-dump.c; NULL: none so far */
 	struct sk_reference *sk_references; /* sk-more.c */
+	struct sk_queue_dump *sk_queues;
 	struct dump_unix *unix_sockets;	    /* sk-unix-dump.c; NULL: none so far */
 	void *pipes_seen;		    /* tsearch(3) of inode numbers: content is saved */
 	uint32_t last_pages_id;
@@ -259,6 +261,9 @@ void pipes_done(struct dump *dump);
 /* fds-dump.c */
 int dump_fds(struct dump *dump, struct dump_task *task, struct error *err);
 int dump_fs(struct dump *dump, struct dump_task *task, struct error *err);
+/* One that lies in the queue of a socket of that task; `own` is ours. */
+int dump_passed_fd(struct dump *dump, const struct dump_task *task, int own, uint32_t id,
+		   const char *where, struct error *err);
 /* A file that is no descriptor: "exe", "cwd", "map_files/..." below /proc/PID. */
 int dump_plain_file(struct dump *dump, struct dump_task *task, const char *name, uint32_t flags,
 		    uint32_t *ret_id, struct error *err);

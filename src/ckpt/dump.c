@@ -25,6 +25,7 @@
 #include "ckpt/seccomp.h"
 #include "ckpt/shmem.h"
 #include "ckpt/sk-more.h"
+#include "ckpt/sk-queue.h"
 #include "ckpt/sk-unix.h"
 #include "ckpt/tty.h"
 #include "ckpt/userns.h"
@@ -123,7 +124,11 @@ static int dump_frozen(struct dump *dump, struct error *err)
 	for (size_t i = 0; i < dump->n_tasks && r == 0; i++)
 		r = dump_task(dump, &dump->tasks[i], err);
 	if (r == 0)
+		r = sk_queue_dump_passed(dump, err);
+	if (r == 0)
 		r = unix_finish(dump, err);
+	if (r == 0)
+		r = sk_queue_finish(dump, err);
 	if (r == 0)
 		r = watched_finish(dump, err);
 	if (r == 0)
@@ -208,6 +213,7 @@ static void dump_done(struct dump *dump)
 	locks_dump_done(dump);
 	watched_done(dump);
 	unix_done(dump);
+	sk_queue_done(dump);
 	sk_more_done(dump);
 	tty_done(dump);
 	dump_pages_done(dump);

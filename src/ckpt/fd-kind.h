@@ -46,6 +46,7 @@ struct fd_kind {
 	FdTypes type;
 	const char *name;
 	bool (*matches)(const struct fd_look *look);
+	bool passes;	     /* can be rebuilt even if it lies in a queue only */
 	const char *refusal; /* NULL: supported */
 	const char *hint;
 	/* Refuses what can't be saved although the kind can. May be NULL. */

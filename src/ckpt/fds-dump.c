@@ -18,6 +18,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/scan.h"
 #include "ckpt/dump-priv.h"
 #include "ckpt/fd-kind.h"
 #include "ckpt/file-ids.h"
@@ -163,6 +164,41 @@ static int dump_one(struct dump *dump, struct dump_task *task, int number, Fdinf
 	if (r < 0)
 		return r;
 	return kind->dump(dump, &fd, err);
+}
+
+int dump_passed_fd(struct dump *dump, const struct dump_task *task, int own, uint32_t id,
+		   const char *where, struct error *err)
+{
+	struct dump_fd fd = { .task = task, .number = -1, .fd = own, .id = id };
+	const struct fd_kind *kind;
+	bool cloexec;
+	char path[32];
+	int r;
+
+	fd.look.where = where;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", own); /* always fits */
+	r = look_at(own, path, AT_FDCWD, &dump->arena, &fd.look, err);
+	if (r == 0)
+		r = fd_kind_check(dump->opts, &fd.look, err);
+	if (r < 0)
+		return r;
+	kind = fd_kind_of(&fd.look);
+	(void)snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", own); /* always fits */
+	r = look_fdinfo(dump, AT_FDCWD, path, &fd, &cloexec, err);
+	if (r < 0)
+		return r;
+	if (!kind->passes || scan_find_line(fd.fdinfo, "lock:")) {
+		r = err_set(err, -EOPNOTSUPP, "%s: %s '%s'%s: no process has it open", where,
+			    kind->name, fd.look.link, kind->passes ? " with locks" : "");
+		err_hint(err, "try again when the receiver has taken it");
+		return r;
+	}
+	r = look_owner(dump, &fd, err);
+	if (r == 0 && fd.fown.pid)
+		r = err_set(err, -EOPNOTSUPP,
+			    "%s: '%s': its signals go to process %u, but no process has it open",
+			    where, fd.look.link, fd.fown.pid);
+	return r < 0 ? r : kind->dump(dump, &fd, err);
 }
 
 int dump_fds(struct dump *dump, struct dump_task *task, struct error *err)

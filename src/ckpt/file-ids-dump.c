@@ -19,6 +19,7 @@ struct file_id {
 	int number;
 	int mnt_id;
 	uint32_t flags;
+	bool dumped; /* a record is written for it */
 };
 
 struct dump_file_ids {
@@ -75,7 +76,8 @@ static int compare(const void *pa, const void *pb)
 	return r == 0 ? 0 : r == 1 ? -1 : 1;
 }
 
-static int get(struct dump_file_ids *ids, const struct file_id *wanted, uint32_t *ret_id,
+/* *ret_seen: the one in the tree. 1: it is new. */
+static int get(struct dump_file_ids *ids, const struct file_id *wanted, struct file_id **ret_seen,
 	       struct error *err)
 {
 	struct file_id *id = malloc(sizeof(*id));
@@ -92,15 +94,50 @@ static int get(struct dump_file_ids *ids, const struct file_id *wanted, uint32_t
 	}
 	if (*found == id) {
 		id->id = ids->next++;
-		*ret_id = id->id;
+		*ret_seen = id;
 		return 1;
 	}
 	free(id);
 	if (ids->failed)
 		return err_set(err, -ids->failed, "compare descriptors of task %d",
 			       wanted->host_pid);
-	*ret_id = (*found)->id;
+	*ret_seen = *found;
 	return 0;
+}
+
+/* 1: its record is the caller's to write. */
+static int claim(struct dump_file_ids *ids, const struct file_id *wanted, uint32_t *ret_id,
+		 struct error *err)
+{
+	struct file_id *seen = NULL;
+	int r = get(ids, wanted, &seen, err);
+
+	if (r < 0)
+		return r;
+	r = !seen->dumped;
+	seen->dumped = true;
+	*ret_id = seen->id;
+	return r;
+}
+
+int file_ids_get_passed(struct dump_file_ids *ids, int fd, const struct stat *st, uint32_t *ret_id,
+			const bool **ret_dumped, struct error *err)
+{
+	struct file_id wanted = {
+		.dev = st->st_dev,
+		.ino = st->st_ino,
+		.mode = st->st_mode,
+		.host_pid = getpid(),
+		.number = fd,
+	};
+	struct file_id *seen = NULL;
+	int r = get(ids, &wanted, &seen, err);
+
+	if (r < 0)
+		return r;
+	*ret_id = seen->id;
+	*ret_dumped = &seen->dumped;
+	return r;
 }
 
 int file_ids_get(struct dump_file_ids *ids, pid_t host_pid, int number, const struct stat *st,
@@ -114,7 +151,7 @@ int file_ids_get(struct dump_file_ids *ids, pid_t host_pid, int number, const st
 		.number = number,
 	};
 
-	return get(ids, &wanted, ret_id, err);
+	return claim(ids, &wanted, ret_id, err);
 }
 
 uint32_t file_ids_next(struct dump_file_ids *ids)
@@ -133,5 +170,5 @@ int file_ids_get_plain(struct dump_file_ids *ids, const struct stat *st, int mnt
 		.flags = flags,
 	};
 
-	return get(ids, &wanted, ret_id, err);
+	return claim(ids, &wanted, ret_id, err);
 }

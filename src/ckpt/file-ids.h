@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -23,6 +24,14 @@ void file_ids_free(struct dump_file_ids *ids);
  */
 int file_ids_get(struct dump_file_ids *ids, pid_t host_pid, int number, const struct stat *st,
 		 uint32_t *ret_id, struct error *err);
+
+/*
+ * The same for a descriptor of ours, which stays open: what lies in a queue. Its
+ * record is written by the first task that turns out to have it, for whom
+ * file_ids_get() answers 1; *ret_dumped tells.
+ */
+int file_ids_get_passed(struct dump_file_ids *ids, int fd, const struct stat *st, uint32_t *ret_id,
+			const bool **ret_dumped, struct error *err);
 
 /* A number for a record that stands for no description of its own. */
 uint32_t file_ids_next(struct dump_file_ids *ids);

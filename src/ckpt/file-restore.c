@@ -319,7 +319,7 @@ int rfile_stage(struct restore *r, struct tape *tape, struct rfile *file, uint32
 	return 0;
 }
 
-static int file_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err)
+int file_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err)
 {
 	const struct file_kind *kind = file_kind(file->entry);
 

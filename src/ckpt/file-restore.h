@@ -74,6 +74,8 @@ int rfile_stage(struct restore *r, struct tape *tape, struct rfile *file, uint32
 /* The task's descriptor with that number, or NULL. */
 const FdinfoEntry *rtask_fd(const struct rtask *t, uint32_t number);
 
+/* R's tape: one file, if it is not planned yet. */
+int file_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
 /* R's tape: all files the tasks hold are opened. */
 int files_tape(struct restore *r, struct error *err);
 

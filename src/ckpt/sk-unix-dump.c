@@ -4,12 +4,6 @@
  * Who is connected to whom only sock_diag(7) tells, by inode numbers. A socket
  * whose other end is not in the tree can't be connected again; that shows when
  * all tasks were seen, so connections are judged at the end.
- *
- * Data is read with MSG_PEEK. Further messages are reached with SO_PEEK_OFF,
- * which belongs to the socket, not to us: it is set only where something
- * waits, for as long as the reading takes, and put back. An empty datagram is
- * shown to such a reader once and then skipped by the kernel, so a second dump
- * of the same queue does not have it.
  */
 #include "ckpt/sk-unix.h"
 
@@ -35,17 +29,14 @@
 #include "ckpt/dump-priv.h"
 #include "ckpt/fd-kind.h"
 #include "ckpt/sk-opts.h"
+#include "ckpt/sk-queue.h"
 #include "ckpt/unix-diag.h"
 #include "ckpt/userns.h"
 #include "img/image.h"
-#include "img/pb/sk-packet.pb-c.h"
 
 #ifndef SIOCUNIXFILE
 #define SIOCUNIXFILE (SIOCPROTOPRIVATE + 0)
 #endif
-
-#define MESSAGE_MAX ((size_t)8 << 20)
-#define STREAM_PIECE ((size_t)32 << 10) /* what a sender's default buffer has room for */
 
 struct sk_unix {
 	const UnixSkEntry *entry;
@@ -60,8 +51,6 @@ struct dump_unix {
 	struct sk_unix *sockets;
 	size_t n;
 	size_t size;
-	char *buffer; /* MESSAGE_MAX bytes, once something waits */
-	struct image queues;
 };
 
 static int unix_begin(struct dump *dump, struct error *err)
@@ -70,7 +59,6 @@ static int unix_begin(struct dump *dump, struct error *err)
 
 	if (!all)
 		return err_oom(err);
-	all->queues = (struct image)IMAGE_INIT;
 	dump->unix_sockets = all;
 	return unix_diag_load(dump->tasks[0].host_pid, &dump->arena, &all->diags, err);
 }
@@ -82,9 +70,7 @@ void unix_done(struct dump *dump)
 	if (!all)
 		return;
 	unix_diags_done(&all->diags);
-	image_done(&all->queues);
 	free(all->sockets);
-	free(all->buffer);
 	free(all);
 	dump->unix_sockets = NULL;
 }
@@ -106,120 +92,6 @@ static int remember(struct dump *dump, const UnixSkEntry *entry, const char *whe
 	all->sockets[all->n] = (struct sk_unix){ .entry = entry, .where = where, .order = all->n };
 	all->n++;
 	return 0;
-}
-
-/* ---------------------------------------------------------------------- queue */
-
-static int write_packet(struct dump *dump, const struct dump_fd *fd, const char *data, size_t len,
-			struct error *err)
-{
-	struct image *image = &dump->unix_sockets->queues;
-	SkPacketEntry entry = SK_PACKET_ENTRY__INIT;
-	int r = 0;
-
-	if (image->fd < 0)
-		r = dump_image_create(dump, image, IMG_KIND_SK_QUEUES, 0, err);
-	if (r < 0)
-		return r;
-	entry.id_for = fd->id;
-	entry.length = (uint32_t)len;
-	r = image_write(image, &entry.base, err);
-	return r < 0 ? r : image_write_raw(image, data, len, err);
-}
-
-static ssize_t peek(int fd, char *buffer, size_t size)
-{
-	ssize_t n;
-
-	do {
-		n = recv(fd, buffer, size, MSG_PEEK | MSG_DONTWAIT | MSG_TRUNC);
-	} while (n < 0 && errno == EINTR);
-	return n;
-}
-
-/* Message after message, from where the socket's peek offset is. */
-static int peek_all(struct dump *dump, const struct dump_fd *fd, const struct unix_diag *diag,
-		    struct error *err)
-{
-	struct dump_unix *all = dump->unix_sockets;
-
-	for (;;) {
-		size_t max = diag->type == SOCK_STREAM ? STREAM_PIECE : MESSAGE_MAX;
-		ssize_t n = peek(fd->fd, all->buffer, max);
-		int r;
-
-		if (n < 0 && errno == EAGAIN)
-			return 0;
-		if (n < 0)
-			return err_sys(err, "%s: read what waits in the socket", fd->look.where);
-		if ((size_t)n > max)
-			return err_set(err, -EOPNOTSUPP,
-				       "%s: socket: a message of %zd bytes waits in it; at most "
-				       "%zu can be saved",
-				       fd->look.where, n, max);
-		/* Only a datagram may be empty; else it is the end. */
-		if (n == 0 && diag->type != SOCK_DGRAM)
-			return 0;
-		r = write_packet(dump, fd, all->buffer, (size_t)n, err);
-		if (r < 0)
-			return r;
-	}
-}
-
-static int check_passed(const struct dump_fd *fd, struct error *err)
-{
-	const char *p = scan_find_line(fd->fdinfo, "scm_fds: ");
-	uint64_t n = 0;
-	int r;
-
-	if (!p || !scan_u64(&p, 10, &n) || n == 0)
-		return 0;
-	r = err_set(err, -EOPNOTSUPP,
-		    "%s: socket: %" PRIu64 " descriptors lie in its queue, which this version "
-		    "can't save",
-		    fd->look.where, n);
-	err_hint(err, "try again when the receiver has taken them");
-	return r;
-}
-
-static int dump_queue(struct dump *dump, const struct dump_fd *fd, const struct unix_diag *diag,
-		      bool passcred, struct error *err)
-{
-	struct dump_unix *all = dump->unix_sockets;
-	socklen_t len = sizeof(int);
-	int old = -1, zero = 0, bytes = 0;
-	struct error first = ERROR_INIT;
-	char probe;
-	int r;
-
-	r = check_passed(fd, err);
-	if (r < 0)
-		return r;
-	if (ioctl(fd->fd, SIOCINQ, &bytes) < 0)
-		return err_sys(err, "%s: bytes that wait in the socket", fd->look.where);
-	if (!bytes && (diag->type == SOCK_STREAM || peek(fd->fd, &probe, 1) < 0))
-		return 0;
-	if (!bytes && diag->type == SOCK_SEQPACKET && (diag->shutdown & 1))
-		return 0; /* it told the end */
-	if (passcred) {
-		r = err_set(err, -EOPNOTSUPP,
-			    "%s: socket: messages with the credentials of their senders wait in it "
-			    "(SO_PASSCRED); the images have no room for those",
-			    fd->look.where);
-		err_hint(err, "try again when they are read");
-		return r;
-	}
-	if (!all->buffer)
-		all->buffer = malloc(MESSAGE_MAX);
-	if (!all->buffer)
-		return err_oom(err);
-	if (getsockopt(fd->fd, SOL_SOCKET, SO_PEEK_OFF, &old, &len) < 0 ||
-	    setsockopt(fd->fd, SOL_SOCKET, SO_PEEK_OFF, &zero, sizeof(zero)) < 0)
-		return err_sys(err, "%s: peek offset of the socket", fd->look.where);
-	r = peek_all(dump, fd, diag, &first);
-	if (setsockopt(fd->fd, SOL_SOCKET, SO_PEEK_OFF, &old, sizeof(old)) < 0)
-		return err_sys(err, "%s: peek offset of the socket", fd->look.where);
-	return r < 0 ? err_set(err, r, "%s", first.text) : 0;
 }
 
 /* ----------------------------------------------------------------------- name */
@@ -431,7 +303,7 @@ int unix_dump(struct dump *dump, const struct dump_fd *fd, struct error *err)
 	if (r == 0)
 		r = diag->state == TCP_LISTEN
 			    ? check_waiting(fd, diag, err)
-			    : dump_queue(dump, fd, diag, record->opts.so_passcred, err);
+			    : sk_queue_dump(dump, fd, diag->type, diag->shutdown & 1, err);
 	if (r == 0)
 		r = remember(dump, &record->entry, fd->look.where, err);
 	log_debug("%s: unix socket %u, inode %u, peer %u", fd->look.where, fd->id, diag->ino,
@@ -527,7 +399,5 @@ int unix_finish(struct dump *dump, struct error *err)
 			r = find_in_tree(all, sorted, &all->sockets[i], err);
 	if (r == 0)
 		r = write_sockets(dump, err);
-	if (r == 0 && all->queues.fd >= 0)
-		r = image_finish(&all->queues, err);
 	return r;
 }

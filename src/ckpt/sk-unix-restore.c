@@ -84,37 +84,49 @@ static int check_entry(const UnixSkEntry *e, struct error *err)
 	return 0;
 }
 
-/* All that some task holds; each is made here and now. */
+static int load_one(struct socks *all, uint32_t id, struct error *err)
+{
+	struct rfile *file = files_find(all->r, id);
+	int ret;
+
+	if (!file || file->entry->type != FD_TYPES__UNIXSK || !file->entry->usk ||
+	    file->staging >= 0)
+		return 0;
+	ret = check_entry(file->entry->usk, err);
+	if (ret < 0)
+		return ret;
+	file->planned = true;
+	file->staging = fd_stage(all->r, err);
+	if (file->staging < 0)
+		return file->staging;
+	all->v[all->n++] = (struct sock){ .file = file, .e = file->entry->usk, .feeder = -1 };
+	return 0;
+}
+
+/* All that some task holds, or that lie in a queue; each is made here and now. */
 static int load_sockets(struct socks *all, struct error *err)
 {
 	struct restore *r = all->r;
+	int ret = 0;
 
 	all->v = calloc(r->n_files ? r->n_files : 1, sizeof(*all->v));
 	if (!all->v)
 		return err_oom(err);
-	for (size_t i = 0; i < r->n_tasks; i++) {
-		const struct rtask *t = r->tasks[i];
+	for (size_t i = 0; i < r->n_tasks; i++)
+		for (size_t j = 0; j < r->tasks[i]->n_fds && ret >= 0; j++)
+			ret = load_one(all, r->tasks[i]->fds[j]->id, err);
+	for (size_t i = 0; i < all->n_packets; i++) {
+		const SkPacketEntry *packet = all->packets[i].entry;
 
-		for (size_t j = 0; j < t->n_fds; j++) {
-			struct rfile *file = files_find(r, t->fds[j]->id);
-			int ret;
-
-			if (!file || file->entry->type != FD_TYPES__UNIXSK || !file->entry->usk ||
-			    file->staging >= 0)
-				continue;
-			ret = check_entry(file->entry->usk, err);
-			if (ret < 0)
-				return ret;
-			file->planned = true;
-			file->staging = fd_stage(r, err);
-			if (file->staging < 0)
-				return file->staging;
-			all->v[all->n++] =
-				(struct sock){ .file = file, .e = file->entry->usk, .feeder = -1 };
-		}
+		for (size_t j = 0; j < packet->n_scm; j++)
+			for (size_t k = 0; packet->scm[j]->type == SCM_RIGHTS &&
+					   k < packet->scm[j]->n_rights && ret >= 0;
+			     k++)
+				ret = load_one(all, packet->scm[j]->rights[k], err);
 	}
-	qsort(all->v, all->n, sizeof(*all->v), by_ino);
-	return 0;
+	if (ret >= 0)
+		qsort(all->v, all->n, sizeof(*all->v), by_ino);
+	return ret;
 }
 
 /* ----------------------------------------------------------------- who to whom */
@@ -326,9 +338,9 @@ int unix_tape(struct restore *r, struct tape *tape, struct rfile *file, struct e
 	if (!file->entry->usk)
 		return err_set(err, -EBADMSG, "files.img: unix socket %u has no record",
 			       file->entry->id);
-	ret = load_sockets(&all, err);
+	ret = unix_load_packets(&all, err);
 	if (ret >= 0)
-		ret = unix_load_packets(&all, err);
+		ret = load_sockets(&all, err);
 	if (ret >= 0)
 		ret = find_connections(&all, err);
 	if (ret >= 0)

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "ckpt/file-restore.h"
+#include "img/pb/sk-packet.pb-c.h"
 #include "trace/tape.h"
 
 struct restore;
@@ -17,6 +18,7 @@ struct packet {
 	uint32_t socket; /* id in files.img */
 	uint32_t length;
 	uint64_t at; /* area */
+	const SkPacketEntry *entry;
 	size_t order;
 };
 

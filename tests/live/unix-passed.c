@@ -1,4 +1,4 @@
-/* A descriptor lies in a socket's queue: refused, and it arrives there all the same. */
+/* A descriptor lies in a socket queue, and nowhere else: it arrives. */
 #include "live.h"
 
 #include <sys/socket.h>
