@@ -97,6 +97,7 @@ struct rtask {
 	uint32_t sid;
 	struct rtask *parent; /* whose child it is in the end; NULL for the root */
 	struct rtask *forker; /* who makes it */
+	uint32_t born_sid;    /* session it is born in; valid with forker */
 	bool before_setsid;   /* made before its forker starts its own session */
 	bool in_parents_group;
 	bool reaper; /* adopts orphans while the tree is built */

@@ -47,12 +47,25 @@ static bool same_session(const struct restore *r, uint32_t a, uint32_t b)
 	return a == b || (outer_session(r, a) && outer_session(r, b));
 }
 
-/* The session a task is in when it is born. */
-static uint32_t born_in(const struct rtask *t)
+/*
+ * Can it be born in that session, by its own parent? So it is if the parent is in
+ * it, or was born in it and has not begun its own yet. A task is born once: what
+ * was promised to one of its children holds for the others.
+ */
+static bool bear_in(const struct restore *r, struct rtask *t, uint32_t sid)
 {
-	while (t->forker && t->before_setsid)
-		t = t->forker;
-	return t->forker ? t->forker->sid : 0;
+	struct rtask *p = t->parent;
+
+	if (t->forker || t == r->root)
+		return same_session(r, t->born_sid, sid);
+	if (!same_session(r, p->sid, sid)) {
+		if (!is_leader(p) || !bear_in(r, p, sid))
+			return false;
+		t->before_setsid = true;
+	}
+	t->forker = p;
+	t->born_sid = sid;
+	return true;
 }
 
 static int find_outer(struct restore *r, struct error *err)
@@ -147,20 +160,25 @@ static int make_in_session(struct restore *r, struct rtask *t, struct error *err
 	return 0;
 }
 
-static int choose_forker(struct restore *r, struct rtask *t, struct error *err)
+/* Children say where their parents have to be born: so who inherits a session comes first. */
+static int choose_forkers(struct restore *r, struct error *err)
 {
-	struct rtask *p = t->parent;
+	for (size_t i = 0; i < r->n_image_tasks; i++) {
+		struct rtask *t = r->tasks[i];
+		int ret = 0;
 
-	if (is_leader(t) || same_session(r, t->sid, p->sid)) {
-		t->forker = p;
-		return 0;
+		if (t != r->root && !is_leader(t) && !bear_in(r, t, t->sid))
+			ret = make_in_session(r, t, err);
+		if (ret < 0)
+			return ret;
 	}
-	if (is_leader(p) && same_session(r, t->sid, born_in(p))) {
-		t->forker = p;
-		t->before_setsid = true;
-		return 0;
+	for (size_t i = 0; i < r->n_image_tasks; i++) {
+		struct rtask *t = r->tasks[i];
+
+		if (t != r->root && !t->forker)
+			(void)bear_in(r, t, t->parent->sid); /* that it always can */
 	}
-	return make_in_session(r, t, err);
+	return 0;
 }
 
 static int choose_group(struct restore *r, struct rtask *t, struct error *err)
@@ -201,13 +219,9 @@ int tree_plan(struct restore *r, struct error *err)
 
 	if (ret < 0)
 		return ret;
-	for (size_t i = 0; i < r->n_image_tasks; i++) {
-		if (r->tasks[i] == r->root)
-			continue;
-		ret = choose_forker(r, r->tasks[i], err);
-		if (ret < 0)
-			return ret;
-	}
+	ret = choose_forkers(r, err);
+	if (ret < 0)
+		return ret;
 	for (size_t i = 0; i < r->n_image_tasks; i++) {
 		ret = choose_group(r, r->tasks[i], err);
 		if (ret < 0)
