@@ -51,11 +51,12 @@ static int fd_mark(struct restore *r, size_t fd, struct error *err)
 
 int fd_stage(struct restore *r, struct error *err)
 {
-	size_t fd = STAGING_MIN;
+	size_t fd = r->fd_next < STAGING_MIN ? STAGING_MIN : r->fd_next;
 	int ret;
 
 	while (fd_is_used(r, fd))
 		fd++;
+	r->fd_next = fd + 1;
 	ret = fd_mark(r, fd, err);
 	return ret < 0 ? ret : (int)fd;
 }
@@ -360,11 +361,11 @@ int files_stage_extra(struct restore *r, uint32_t id, uint32_t flags, struct err
 	int staging;
 	int ret;
 
-	for (size_t i = 0; i < r->n_extras; i++)
-		if (r->extras[i].id == id && r->extras[i].flags == flags)
-			return r->extras[i].staging;
 	if (!file)
 		return err_set(err, -EBADMSG, "no file %u in files.img", id);
+	for (size_t i = file->extra; i; i = r->extras[i - 1].next)
+		if (r->extras[i - 1].flags == flags)
+			return r->extras[i - 1].staging;
 	if (file->entry->type != FD_TYPES__MEMFD &&
 	    (file->entry->type != FD_TYPES__REG || !file->entry->reg))
 		return err_set(err, -EOPNOTSUPP, "mapped files of type %s can't be rebuilt yet",
@@ -384,31 +385,54 @@ int files_stage_extra(struct restore *r, uint32_t id, uint32_t flags, struct err
 	if (ret < 0)
 		return ret;
 	fd_tape_stage(r->root->build, slot, staging);
-	extras[r->n_extras++] = (struct rextra){ .id = id, .flags = flags, .staging = staging };
+	extras[r->n_extras++] =
+		(struct rextra){ .flags = flags, .staging = staging, .next = file->extra };
+	file->extra = r->n_extras;
 	return staging;
 }
 
 /* ------------------------------------------------------------ each task places */
 
+/* The first that is not below it. Lists ascend, and what is added mostly is the highest. */
+static size_t list_place(const uint32_t *list, size_t n, uint32_t staging)
+{
+	size_t low = 0;
+	size_t high = n;
+
+	if (n && list[n - 1] < staging)
+		return n;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (list[middle] < staging)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 static bool is_listed(const uint32_t *list, size_t n, int staging)
 {
-	for (size_t i = 0; i < n; i++)
-		if (list[i] == (uint32_t)staging)
-			return true;
-	return false;
+	size_t at = list_place(list, n, (uint32_t)staging);
+
+	return at < n && list[at] == (uint32_t)staging;
 }
 
 static int list_add(uint32_t **list, size_t *n, int staging, struct error *err)
 {
+	size_t at = list_place(*list, *n, (uint32_t)staging);
 	uint32_t *more = NULL;
 
-	if (is_listed(*list, *n, staging))
+	if (at < *n && (*list)[at] == (uint32_t)staging)
 		return 0;
 	more = realloc(*list, (*n + 1) * sizeof(*more));
 	if (!more)
 		return err_oom(err);
 	*list = more;
-	more[(*n)++] = (uint32_t)staging;
+	memmove(more + at + 1, more + at, (*n - at) * sizeof(*more));
+	more[at] = (uint32_t)staging;
+	(*n)++;
 	return 0;
 }
 

@@ -22,6 +22,7 @@ struct rfile {
 	FileEntry *entry;
 	int staging;			 /* -1: nobody holds it */
 	bool planned;			 /* R's tape has it */
+	size_t extra;			 /* number, from 1, of its first extra; 0: none */
 	bool mapped;			 /* some task maps it or runs it */
 	uint64_t stat_at;		 /* area: struct stat taken after opening; 0: none */
 	const struct rtask *finished_by; /* set its owner, and did what its kind does late */
@@ -35,9 +36,9 @@ struct rfile {
 
 /* The same record opened for another purpose, with flags of its own. */
 struct rextra {
-	uint32_t id;
 	uint32_t flags;
 	int staging;
+	size_t next; /* number of another one of the same file; 0: none */
 };
 
 /* A file without a name, of which the images carry the content. */

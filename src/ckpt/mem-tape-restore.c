@@ -16,6 +16,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -26,6 +27,7 @@
 #include "ckpt/sysv.h"
 
 #define AUXV_MAX 64
+#define PAGE UINT64_C(4096)
 
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102
@@ -55,7 +57,8 @@ static const char *name_behind(const struct restore *r, const VmaEntry *v)
 }
 
 /* The part [start, end) of mapping i. */
-static void tape_map(struct restore *r, struct rtask *t, size_t i, uint64_t start, uint64_t end)
+static void tape_map_part(struct restore *r, struct rtask *t, size_t i, uint64_t start,
+			  uint64_t end)
 {
 	const VmaEntry *v = t->mm->vmas[i];
 	uint64_t flags = (v->flags & MAP_KEPT) | MAP_FIXED;
@@ -72,6 +75,22 @@ static void tape_map(struct restore *r, struct rtask *t, size_t i, uint64_t star
 			  "mapping %" PRIx64 "-%" PRIx64 "%s%s", start, end,
 			  *name == '/' ? " of " : "", name);
 	tape_expect(t->memory, entry, PIE_RULE_EQUAL, (int64_t)start);
+}
+
+/*
+ * Memory that grew step by step may be larger than what the kernel gives at once: it
+ * refuses "obvious overcommits" of a single call. Parts become one mapping again.
+ */
+static void tape_map(struct restore *r, struct rtask *t, size_t i, uint64_t start, uint64_t end)
+{
+	const VmaEntry *v = t->mm->vmas[i];
+	const uint32_t whole = MAP_HUGETLB | MAP_NORESERVE | MAP_GROWSDOWN | MAP_DROPPABLE;
+	uint64_t step = end - start;
+
+	if (v->status & VMA_ANON_PRIVATE && !(v->flags & whole) && t->mem->fds[i] < 0)
+		step = (uint64_t)get_phys_pages() / 2 * PAGE;
+	for (; start < end; start += step)
+		tape_map_part(r, t, i, start, end - start > step ? start + step : end);
 }
 
 static void tape_advice(struct rtask *t, const VmaEntry *v, bool before_content)

@@ -211,6 +211,7 @@ struct restore {
 	bool owners;	  /* some file has an owner that gets its signals */
 	uint8_t *fd_used; /* bitmap: numbers that are no staging number */
 	size_t fd_max;	  /* its size in bits */
+	size_t fd_next;	  /* staging numbers below are given */
 	int *own_fds;	  /* M's own, opened for the tree; closed at the end */
 	size_t n_own_fds;
 	bool pidfds;		  /* some stand for processes of the tree */
