@@ -49,6 +49,11 @@ bench:
 	@$(MAKE) --no-print-directory all
 	@BUILD=$(BUILD) bench/run
 
+bench-memory:
+	@tools/install-packages build run test
+	@$(MAKE) --no-print-directory all
+	@BUILD=$(BUILD) bench/memory-run
+
 lint:
 	@tools/install-packages build lint
 	@$(MAKE) --no-print-directory all

@@ -2,7 +2,8 @@
  * memory CRYO DIR ROUNDS KIND...: what saving and restoring memory costs, beside its limits.
  *
  * KIND is pages:MIB (one mapping of random bytes), sparse:MIB (that much touched, spread over
- * 64 times as much), mappings:N (N mappings of two pages that can't be joined) or
+ * 64 times as much), mappings:N (N mappings of two pages that can't be joined), files:N (N mapped
+ * files of a page) or
  * family:MIB (that much, shared by a parent and 15 children).
  *
  * Each round makes the process anew and does, in this order:
@@ -16,6 +17,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,7 +78,25 @@ static char *map(size_t len)
 	return at;
 }
 
-static void touch(const struct kind *kind)
+/* A page of a file, of which the process has its own copy. */
+static void map_file(const char *dir, size_t i)
+{
+	char path[4096];
+	char *at;
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "%s/files", dir);
+	(void)mkdir(path, 0700);
+	(void)snprintf(path, sizeof(path), "%s/files/%zu", dir, i);
+	fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+	CHECK(fd >= 0 && ftruncate(fd, (off_t)PAGE) == 0, path);
+	at = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	CHECK(at != MAP_FAILED, path);
+	fill_random(at, PAGE);
+	(void)close(fd);
+}
+
+static void touch(const struct kind *kind, const char *dir)
 {
 	char *at;
 
@@ -89,6 +109,9 @@ static void touch(const struct kind *kind)
 				      0,
 			      "mprotect");
 		}
+	} else if (strcmp(kind->name, "files") == 0) {
+		for (size_t i = 0; i < kind->n; i++)
+			map_file(dir, i);
 	} else if (strcmp(kind->name, "sparse") == 0) {
 		at = map(kind->n * 64 * MIB);
 		for (size_t i = 0; i < kind->n * 16; i++)
@@ -101,11 +124,15 @@ static void touch(const struct kind *kind)
 
 static size_t bytes_of(const struct kind *kind)
 {
-	return strcmp(kind->name, "mappings") == 0 ? kind->n * PAGE : kind->n * MIB;
+	bool pages = strcmp(kind->name, "mappings") == 0 || strcmp(kind->name, "files") == 0;
+
+	if (strcmp(kind->name, "family") == 0)
+		return kind->n * MIB * (CHILDREN + 1);
+	return pages ? kind->n * PAGE : kind->n * MIB;
 }
 
 /* A child of ours that has its memory when this returns. */
-static pid_t start(const struct kind *kind)
+static pid_t start(const struct kind *kind, const char *dir)
 {
 	int ready[2];
 	char c;
@@ -120,7 +147,7 @@ static pid_t start(const struct kind *kind)
 		(void)setsid();
 		for (int fd = 0; fd < 3; fd++)
 			(void)dup2(null, fd);
-		touch(kind);
+		touch(kind, dir);
 		for (int i = 0; i < CHILDREN && strcmp(kind->name, "family") == 0; i++)
 			if (fork() == 0)
 				break;
@@ -258,7 +285,7 @@ static void round_of(char *cryo, const char *dir, const struct kind *kind, int r
 {
 	char images[3000], pidfile[4096], pid_text[16];
 	uint64_t write_us, dump_us, read_us, restore_us;
-	pid_t pid = start(kind);
+	pid_t pid = start(kind, dir);
 
 	(void)snprintf(images, sizeof(images), "%s/images", dir);
 	(void)snprintf(pidfile, sizeof(pidfile), "%s/pid", dir);
