@@ -41,7 +41,7 @@ struct cryo_dump_opts {
 	const char *root; /* the tree's root folder as the caller sees it; NULL: unknown */
 	enum cryo_after_dump after;
 	enum cryo_cgroups_mode cgroups;
-	bool shell_job; /* the root may belong to a session that is not dumped */
+	bool shell_job;		/* the root may belong to a session that is not dumped */
 	bool orphan_pts_master; /* a console: the other end of one terminal is outside */
 	bool file_locks;
 	bool tcp_established;
@@ -58,6 +58,8 @@ struct cryo_dump_opts {
 	 * A negative return fails the dump and the tree lives on. May be NULL. */
 	int (*complete)(void *arg, struct error *err);
 	void *arg;
+	bool early_stats; /* stats-dump is there before complete() is called, with the times so far
+			   */
 };
 
 #define CRYO_DUMP_OPTS_INIT                                                                        \

@@ -109,6 +109,27 @@ static int finish_images(struct dump *dump, struct error *err)
 	return r;
 }
 
+static int write_stats(struct dump *dump, uint64_t end_ns, struct error *err)
+{
+	StatsEntry stats = STATS_ENTRY__INIT;
+	DumpStatsEntry entry = DUMP_STATS_ENTRY__INIT;
+	int dir = dump->opts->work_dir >= 0 ? dump->opts->work_dir : dump->opts->images_dir;
+
+	dump->stats.freezing_us = (dump->freeze.frozen_ns - dump->freeze.began_ns) / NS_PER_US;
+	dump->stats.frozen_us = (end_ns - dump->freeze.frozen_ns) / NS_PER_US;
+	entry.freezing_time = (uint32_t)dump->stats.freezing_us;
+	entry.frozen_time = (uint32_t)dump->stats.frozen_us;
+	entry.memdump_time = (uint32_t)dump->stats.memdump_us;
+	entry.memwrite_time = (uint32_t)dump->stats.memwrite_us;
+	entry.pages_scanned = dump->stats.pages_scanned;
+	entry.pages_skipped_parent = dump->stats.pages_skipped_parent;
+	entry.pages_written = dump->stats.pages_written;
+	entry.has_shpages_written = true;
+	entry.shpages_written = dump->shpages_written;
+	stats.dump = &entry;
+	return image_write_one(dir, IMG_KIND_STATS_DUMP, 0, &stats.base, err);
+}
+
 /* All tasks are stopped: nothing they have can change. */
 static int dump_frozen(struct dump *dump, struct error *err)
 {
@@ -153,6 +174,8 @@ static int dump_frozen(struct dump *dump, struct error *err)
 		r = finish_images(dump, err);
 	if (r == 0)
 		r = dump_inventory_write(dump, err);
+	if (r == 0 && dump->opts->early_stats)
+		r = write_stats(dump, clock_mono_ns(), err);
 	if (r == 0 && dump->opts->complete)
 		r = dump->opts->complete(dump->opts->arg, err);
 	return r < 0 ? r : tty_drain(dump, err);
@@ -178,25 +201,6 @@ static int release(struct dump *dump, uint64_t *ret_end_ns, struct error *err)
 	}
 	*ret_end_ns = clock_mono_ns();
 	return r;
-}
-
-static int write_stats(struct dump *dump, struct error *err)
-{
-	StatsEntry stats = STATS_ENTRY__INIT;
-	DumpStatsEntry entry = DUMP_STATS_ENTRY__INIT;
-	int dir = dump->opts->work_dir >= 0 ? dump->opts->work_dir : dump->opts->images_dir;
-
-	entry.freezing_time = (uint32_t)dump->stats.freezing_us;
-	entry.frozen_time = (uint32_t)dump->stats.frozen_us;
-	entry.memdump_time = (uint32_t)dump->stats.memdump_us;
-	entry.memwrite_time = (uint32_t)dump->stats.memwrite_us;
-	entry.pages_scanned = dump->stats.pages_scanned;
-	entry.pages_skipped_parent = dump->stats.pages_skipped_parent;
-	entry.pages_written = dump->stats.pages_written;
-	entry.has_shpages_written = true;
-	entry.shpages_written = dump->shpages_written;
-	stats.dump = &entry;
-	return image_write_one(dir, IMG_KIND_STATS_DUMP, 0, &stats.base, err);
 }
 
 static void dump_done(struct dump *dump)
@@ -229,7 +233,6 @@ static void dump_done(struct dump *dump)
 
 static int run(struct dump *dump, struct error *err)
 {
-	uint64_t begin;
 	uint64_t end = 0;
 	int r;
 
@@ -248,15 +251,12 @@ static int run(struct dump *dump, struct error *err)
 	r = dump_frozen(dump, err);
 	if (r < 0)
 		return r;
-	dump->stats.freezing_us = (dump->freeze.frozen_ns - dump->freeze.began_ns) / NS_PER_US;
-	begin = dump->freeze.frozen_ns;
 	/* From here on the images are complete: what fails below does not take them back. */
 	dump->complete = true;
 	r = release(dump, &end, err);
 	if (r < 0)
 		return r;
-	dump->stats.frozen_us = (end - begin) / NS_PER_US;
-	return write_stats(dump, err);
+	return write_stats(dump, end, err);
 }
 
 int cryo_dump(const struct cryo_dump_opts *opts, struct cryo_dump_stats *ret_stats,

@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "pod/conmon.h"
 #include "pod/exit.h"
+#include "pod/export.h"
 #include "pod/held.h"
 #include "pod/lifecycle.h"
 #include "pod/oci.h"
@@ -37,6 +38,8 @@ static const char *const restore_leftovers[] = {
 	"network.status", "rootfs-diff.tar",
 	"deleted.files",  "devshm-checkpoint.tar",
 };
+
+#define HOLD_FEATURE "io.cryopod.runtime.checkpoint.hold"
 
 /* The images of a checkpoint that was restored, on their way out: this and a number. */
 #define USED_PREFIX "checkpoint.used."
@@ -156,9 +159,26 @@ static void bring_older_back(const struct place *p)
 	(void)renameat(p->fd, "checkpoint.old", p->fd, "checkpoint");
 }
 
+/* An export, and whose: what oci_call_held() hands back when all stands still. */
+struct exporting {
+	struct export *export; /* NULL: none wanted */
+	const struct pod *pod;
+	const struct container *c;
+	bool written;
+};
+
+static int write_export(void *arg, struct error *err)
+{
+	struct exporting *x = arg;
+	int r = export_write(x->export, x->pod, x->c, err);
+
+	x->written = r == 0;
+	return r;
+}
+
 static int call_dump(struct pod *pod, const struct container *c, const struct place *p,
-		     const struct checkpoint_options *o, struct checkpoint_result *ret,
-		     struct error *err)
+		     const struct checkpoint_options *o, struct exporting *x,
+		     struct checkpoint_result *ret, struct error *err)
 {
 	cleanup_strv struct strv words = STRV_INIT;
 	uint64_t begin = clock_mono_ns();
@@ -174,7 +194,10 @@ static int call_dump(struct pod *pod, const struct container *c, const struct pl
 		strv_add(&words, o->words.items[i]);
 	if (!strv_ok(&words))
 		return err_oom(err);
-	r = oci_call(pod, c, "checkpoint", &words, NULL, err);
+	if (x->export && oci_has_feature(pod, c, HOLD_FEATURE))
+		r = oci_call_held(pod, c, "checkpoint", &words, write_export, x, err);
+	else
+		r = oci_call(pod, c, "checkpoint", &words, NULL, err);
 	ret->runtime_us = (clock_mono_ns() - begin) / NS_PER_US;
 	return r;
 }
@@ -221,26 +244,45 @@ static bool is_complete(struct pod *pod, const struct container *c, const struct
 	return access(p->inventory, F_OK) == 0 && exit_wait(pod, c, DYING_WAIT_NS, NULL) > 0;
 }
 
-static int check_dump(const struct container *c, struct error *err)
+static int check_dump(const struct container *c, const struct checkpoint_options *o,
+		      struct error *err)
 {
 	if (c->state.status != STATUS_RUNNING)
 		return err_set(err, -EBUSY,
 			       "\"%s\" is not running, cannot checkpoint: container state improper",
 			       status_name(c->state.status));
-	if (container_config_bool(c, "autoRemove"))
+	if (container_config_bool(c, "autoRemove") && !o->export)
 		return err_set(err, -EINVAL,
 			       "cannot checkpoint containers that have been started with '--rm' "
 			       "unless '--export' is used");
 	return 0;
 }
 
+/* With a runtime that does not hold still, the container has ended or runs on already. */
+static int finish_export(struct exporting *x, const struct checkpoint_options *o, struct error *err)
+{
+	int r = x->written ? 0 : write_export(x, err);
+
+	if (r == 0)
+		r = export_finish(x->export, err);
+	if (r < 0 && !o->leave_running)
+		err_hint(err,
+			 "its checkpoint is complete: cryopod container restore brings it back");
+	return r;
+}
+
 int checkpoint_make(struct pod *pod, struct held *held, const struct checkpoint_options *o,
 		    struct checkpoint_result *ret, struct error *err)
 {
 	cleanup_place struct place p = { .fd = -EBADF };
+	cleanup_export struct export *export = NULL;
 	struct container *c = &held->c;
-	int r = check_dump(c, err);
+	struct exporting x = { .pod = pod, .c = c };
+	int r = check_dump(c, o, err);
 
+	if (r == 0 && o->export)
+		r = export_open(o->export, c, &export, err);
+	x.export = export;
 	if (r == 0)
 		r = place_open(pod, c->id, &p, err);
 	if (r == 0)
@@ -249,7 +291,7 @@ int checkpoint_make(struct pod *pod, struct held *held, const struct checkpoint_
 		r = note_intent(pod, held, p.images, err);
 	if (r < 0)
 		return r;
-	r = call_dump(pod, c, &p, o, ret, err);
+	r = call_dump(pod, c, &p, o, &x, ret, err);
 	if (r < 0 && !o->leave_running && is_complete(pod, c, &p))
 		r = 0;
 	if (r < 0) {
@@ -262,12 +304,17 @@ int checkpoint_make(struct pod *pod, struct held *held, const struct checkpoint_
 	if (r == 0)
 		r = o->leave_running ? note_intent(pod, held, NULL, err)
 				     : settle_dump(pod, held, err);
+	if (r == 0 && export)
+		r = finish_export(&x, o, err);
 	if (r == 0 && o->stats)
 		r = read_stats(&p, "stats-dump", STATS_DUMP, ret, err);
 	if (r == 0)
 		r = file_remove_tree_at(p.fd, "checkpoint.old", err);
 	if (r == 0 && !o->keep)
 		r = remove_all(&p, dump_leftovers, ARRAY_SIZE(dump_leftovers), err);
+	/* --rm: with its archive the container has done what it was for. */
+	if (r == 0 && !o->leave_running && container_config_bool(c, "autoRemove"))
+		r = lifecycle_remove(pod, held, true, 0, err);
 	return r;
 }
 

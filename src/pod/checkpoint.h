@@ -22,6 +22,7 @@
 
 struct container;
 struct error;
+struct export_options;
 struct held;
 struct pod;
 
@@ -30,6 +31,7 @@ struct checkpoint_options {
 	bool leave_running;
 	bool stats;	   /* wanted */
 	struct strv words; /* for the runtime: "--tcp-established", "--file-locks" */
+	const struct export_options *export; /* NULL: none */
 };
 
 struct restore_options {

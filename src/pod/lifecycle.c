@@ -252,6 +252,15 @@ int lifecycle_stop(struct pod *pod, struct held *held, unsigned int timeout_s, s
 	return r < 0 ? r : 1;
 }
 
+int lifecycle_gone(const struct container *c, int r, struct error *err)
+{
+	if (r != -ENOENT || !container_config_bool(c, "autoRemove"))
+		return r;
+	if (err)
+		*err = (struct error)ERROR_INIT;
+	return 0;
+}
+
 int lifecycle_pause(struct pod *pod, struct held *held, struct error *err)
 {
 	struct container *c = &held->c;

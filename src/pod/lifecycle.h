@@ -53,6 +53,12 @@ int lifecycle_kill(struct pod *pod, struct held *held, int signal, struct error 
  */
 int lifecycle_stop(struct pod *pod, struct held *held, unsigned int timeout_s, struct error *err);
 
+/*
+ * After a stop or kill that returned `r`: a container of --rm may be removed by its own end
+ * before we could look at it again. That is what was wanted: 0.
+ */
+int lifecycle_gone(const struct container *c, int r, struct error *err);
+
 int lifecycle_pause(struct pod *pod, struct held *held, struct error *err);
 int lifecycle_unpause(struct pod *pod, struct held *held, struct error *err);
 

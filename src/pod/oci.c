@@ -2,15 +2,21 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "base/fd.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/spawn.h"
 #include "pod/container.h"
 #include "pod/pod.h"
+
+#define SAID_MAX ((size_t)1 << 20)
 
 int oci_global_words(const struct pod *pod, struct strv *words, struct error *err)
 {
@@ -104,46 +110,58 @@ void oci_last_words(const char *output, char *words, size_t words_size, char *hi
 	copy_words(line, len, words, words_size);
 }
 
-static int call_failed(const struct container *c, const char *verb,
-		       const struct spawn_result *result, struct error *err)
+static int call_failed(const struct container *c, const char *verb, int status, const char *said,
+		       struct error *err)
 {
 	char words[ERROR_TEXT_MAX];
 	char hint[ERROR_HINT_MAX];
 	int r;
 
-	if (WIFSIGNALED(result->status))
+	if (WIFSIGNALED(status))
 		return err_set(err, -EIO, "%s %s failed: killed by signal %d", oci_runtime_name(c),
-			       verb, WTERMSIG(result->status));
-	oci_last_words(buf_str(&result->err), words, sizeof(words), hint, sizeof(hint));
+			       verb, WTERMSIG(status));
+	oci_last_words(said, words, sizeof(words), hint, sizeof(hint));
 	r = err_set(err, -EIO, "%s %s failed: exit status %d%s%s", oci_runtime_name(c), verb,
-		    WEXITSTATUS(result->status), words[0] ? ": " : "", words);
+		    WEXITSTATUS(status), words[0] ? ": " : "", words);
 	if (hint[0])
 		err_hint(err, "%s", hint);
 	return r;
+}
+
+/* RUNTIME [globals] VERB [words...] ID [after...] */
+static int make_argv(const struct pod *pod, const struct container *c, const char *verb,
+		     const struct strv *words, const struct strv *after, struct strv *argv,
+		     struct error *err)
+{
+	cleanup_free char *runtime = NULL;
+	int r = oci_find_runtime(pod, c, &runtime, err);
+
+	if (r < 0)
+		return r;
+	strv_add(argv, runtime);
+	r = oci_global_words(pod, argv, err);
+	if (r < 0)
+		return r;
+	strv_add(argv, verb);
+	add_all(argv, words);
+	strv_add(argv, c->id);
+	add_all(argv, after);
+	if (!strv_ok(argv))
+		return err_oom(err);
+	log_debug("%s %s %s", runtime, verb, c->id);
+	return 0;
 }
 
 int oci_ask(const struct pod *pod, const struct container *c, const char *verb,
 	    const struct strv *words, const struct strv *after, struct buf *out, struct error *err)
 {
 	cleanup_strv struct strv argv = STRV_INIT;
-	cleanup_free char *runtime = NULL;
 	struct spawn spawn = SPAWN_INIT;
 	cleanup_spawn struct spawn_result result = SPAWN_RESULT_INIT;
-	int r = oci_find_runtime(pod, c, &runtime, err);
+	int r = make_argv(pod, c, verb, words, after, &argv, err);
 
 	if (r < 0)
 		return r;
-	strv_add(&argv, runtime);
-	r = oci_global_words(pod, &argv, err);
-	if (r < 0)
-		return r;
-	strv_add(&argv, verb);
-	add_all(&argv, words);
-	strv_add(&argv, c->id);
-	add_all(&argv, after);
-	if (!strv_ok(&argv))
-		return err_oom(err);
-	log_debug("%s %s %s", runtime, verb, c->id);
 	spawn.argv = strv_argv(&argv);
 	r = spawn_run(&spawn, &result, err);
 	if (r < 0)
@@ -152,13 +170,138 @@ int oci_ask(const struct pod *pod, const struct container *c, const char *verb,
 		buf_add(out, buf_str(&result.out), result.out.len);
 	if (WIFEXITED(result.status) && WEXITSTATUS(result.status) == 0)
 		return out && !buf_ok(out) ? err_oom(err) : 0;
-	return call_failed(c, verb, &result, err);
+	return call_failed(c, verb, result.status, buf_str(&result.err), err);
 }
 
 int oci_call(const struct pod *pod, const struct container *c, const char *verb,
 	     const struct strv *words, const struct strv *after, struct error *err)
 {
 	return oci_ask(pod, c, verb, words, after, NULL, err);
+}
+
+bool oci_has_feature(const struct pod *pod, const struct container *c, const char *name)
+{
+	cleanup_strv struct strv argv = STRV_INIT;
+	cleanup_json json_t *features = NULL;
+	cleanup_free char *runtime = NULL;
+	cleanup_spawn struct spawn_result result = SPAWN_RESULT_INIT;
+	struct spawn spawn = SPAWN_INIT;
+	const char *value;
+
+	if (oci_find_runtime(pod, c, &runtime, NULL) < 0)
+		return false;
+	strv_add(&argv, runtime);
+	strv_add(&argv, "features");
+	if (!strv_ok(&argv))
+		return false;
+	spawn.argv = strv_argv(&argv);
+	if (spawn_run(&spawn, &result, NULL) < 0 || result.status != 0 ||
+	    json_parse("the runtime's features", buf_str(&result.out), result.out.len, &features,
+		       NULL) < 0)
+		return false;
+	value = json_string_value(json_object_get(json_object_get(features, "annotations"), name));
+	return value && strcmp(value, "true") == 0;
+}
+
+/* A runtime that is holding still, or has failed before. */
+struct held_call {
+	pid_t pid;
+	int ours; /* our end of the socket */
+	int theirs;
+	int said_fd; /* its standard error: a memory file */
+};
+
+static void held_call_done(struct held_call *call)
+{
+	cleanup_fd_p(&call->ours);
+	cleanup_fd_p(&call->theirs);
+	cleanup_fd_p(&call->said_fd);
+}
+
+static int start_held(struct held_call *call, struct strv *argv, struct error *err)
+{
+	struct spawn spawn = SPAWN_INIT;
+	int pair[2];
+	int r;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_sys(err, "make a socket for the runtime");
+	call->ours = pair[0];
+	call->theirs = pair[1];
+	call->said_fd = memfd_create("runtime-stderr", MFD_CLOEXEC);
+	if (call->said_fd < 0)
+		return err_sys(err, "make a file for the runtime's words");
+	spawn.argv = strv_argv(argv);
+	spawn.out = SPAWN_NULL;
+	spawn.err = call->said_fd;
+	spawn.fds = &call->theirs;
+	spawn.n_fds = 1;
+	r = spawn_start(&spawn, &call->pid, err);
+	cleanup_fd_p(&call->theirs); /* its end is the runtime's alone: its death is seen */
+	call->theirs = -EBADF;
+	return r;
+}
+
+static bool is_holding(const struct held_call *call)
+{
+	char said = 0;
+	ssize_t n;
+
+	do
+		n = read(call->ours, &said, 1);
+	while (n < 0 && errno == EINTR);
+	return n == 1 && said == '1';
+}
+
+static int end_held(struct held_call *call, const struct container *c, const char *verb,
+		    struct error *err)
+{
+	cleanup_free char *said = NULL;
+	int status = 0;
+	pid_t pid;
+
+	do
+		pid = waitpid(call->pid, &status, 0);
+	while (pid < 0 && errno == EINTR);
+	if (pid < 0)
+		return err_sys(err, "wait for the runtime");
+	if (status == 0)
+		return 0;
+	if (lseek(call->said_fd, 0, SEEK_SET) < 0 ||
+	    fd_slurp(call->said_fd, SAID_MAX, &said, NULL) < 0)
+		said = NULL;
+	return call_failed(c, verb, status, said ? said : "", err);
+}
+
+int oci_call_held(const struct pod *pod, const struct container *c, const char *verb,
+		  const struct strv *words, int (*meanwhile)(void *arg, struct error *err),
+		  void *arg, struct error *err)
+{
+	__attribute__((cleanup(held_call_done))) struct held_call call = { .ours = -EBADF,
+									   .theirs = -EBADF,
+									   .said_fd = -EBADF };
+	cleanup_strv struct strv argv = STRV_INIT;
+	cleanup_strv struct strv all = STRV_INIT;
+	int r;
+
+	strv_add(&all, "--hold-fd=3");
+	add_all(&all, words);
+	r = make_argv(pod, c, verb, &all, NULL, &argv, err);
+	if (r == 0)
+		r = start_held(&call, &argv, err);
+	if (r < 0)
+		return r;
+	if (!is_holding(&call))
+		return end_held(&call, c, verb, err);
+	r = meanwhile(arg, err);
+	if (r < 0) {
+		(void)!send(call.ours, "0", 1, MSG_NOSIGNAL); /* if it is gone, that is as good */
+		(void)end_held(&call, c, verb, NULL);	      /* it fails because we said so */
+		return r;
+	}
+	if (send(call.ours, "1", 1, MSG_NOSIGNAL) != 1)
+		log_debug("the runtime is gone before it was let go");
+	return end_held(&call, c, verb, err);
 }
 
 int oci_delete(const struct pod *pod, const struct container *c, struct error *err)

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/strv.h"
@@ -36,6 +37,19 @@ int oci_call(const struct pod *pod, const struct container *c, const char *verb,
 /* The same; what it writes to standard output is added to *out. */
 int oci_ask(const struct pod *pod, const struct container *c, const char *verb,
 	    const struct strv *words, const struct strv *after, struct buf *out, struct error *err);
+
+/* Does the runtime say of itself that it has that feature ("io.cryopod.runtime.checkpoint.hold")?
+ * One that can't be asked has none. */
+bool oci_has_feature(const struct pod *pod, const struct container *c, const char *name);
+
+/*
+ * The same as oci_call() for a verb that holds still in the middle (--hold-fd): `meanwhile` is
+ * called then. If it fails the runtime is told to undo all, and its failure is the one that is
+ * returned; our death undoes all, too.
+ */
+int oci_call_held(const struct pod *pod, const struct container *c, const char *verb,
+		  const struct strv *words, int (*meanwhile)(void *arg, struct error *err),
+		  void *arg, struct error *err);
 
 /*
  * What a program's output complains about: its last line, or the one before a

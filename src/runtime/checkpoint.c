@@ -77,20 +77,44 @@ static int refuse_strays(const struct container *c, struct error *err)
 struct dump_context {
 	const struct container *container;
 	int images;
+	int hold_fd;
 };
+
+/* Others save what belongs to the same moment, or find that they can't. */
+static int hold(int fd, struct error *err)
+{
+	char answer = 0;
+	ssize_t n;
+
+	if (write(fd, "1", 1) != 1)
+		return err_sys(err, "tell the holder that all is saved");
+	do
+		n = read(fd, &answer, 1);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return err_sys(err, "wait for the holder's answer");
+	if (n == 1 && answer == '1')
+		return 0;
+	return err_set(err, -ECANCELED, "%s", n == 0 ? "the holder is gone" : "the holder said no");
+}
 
 /* All is stopped and saved: the last thing that must not fail after the processes are gone. */
 static int complete(void *arg, struct error *err)
 {
 	const struct dump_context *ctx = arg;
+	int r = outside_save_stdio(ctx->container, ctx->images, err);
 
-	return outside_save_stdio(ctx->container, ctx->images, err);
+	return r < 0 || ctx->hold_fd < 0 ? r : hold(ctx->hold_fd, err);
 }
 
 static int dump(const struct container *c, const struct checkpoint_opts *opts,
 		const struct images *images, const struct outside *outside, struct error *err)
 {
-	struct dump_context ctx = { .container = c, .images = images->dir };
+	struct dump_context ctx = {
+		.container = c,
+		.images = images->dir,
+		.hold_fd = opts->hold_fd,
+	};
 	struct cryo_dump_opts dump_opts = CRYO_DUMP_OPTS_INIT;
 
 	dump_opts.pid = c->init.pid;
@@ -107,6 +131,7 @@ static int dump(const struct container *c, const struct checkpoint_opts *opts,
 	dump_opts.link_remap = opts->link_remap;
 	dump_opts.externals = strv_argv(&outside->externals);
 	dump_opts.empty_ns = strv_argv(&outside->empty_ns);
+	dump_opts.early_stats = opts->hold_fd >= 0;
 	dump_opts.complete = complete;
 	dump_opts.arg = &ctx;
 	return cryo_dump(&dump_opts, NULL, err);

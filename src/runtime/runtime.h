@@ -123,6 +123,9 @@ struct checkpoint_opts {
 	bool lazy_pages;
 	const char *page_server;
 	int status_fd; /* negative: none; gets one zero byte at the end */
+	/* Negative: none. A socket or two-way pipe: gets "1" when all is saved and everything still
+	 * stands still; the answer "1" lets the checkpoint end, anything else and its end undo it. */
+	int hold_fd;
 };
 
 /* Saves a running container's processes. Unless left running, they, their groups and the

@@ -4,18 +4,22 @@
 #include <archive_entry.h>
 #include <errno.h>
 #include <locale.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/log.h"
-#include "store/layer-writer.h"
 
 struct folder_tar {
-	struct layer_writer *writer; /* borrowed */
+	const struct tar_sink *sink; /* borrowed */
 	const char *path;	     /* borrowed */
 	size_t path_len;
+	enum folder_tar_kind kind;
+	bool measuring; /* content is not read: as many zeros do */
+	uint64_t entries;
 	struct archive *disk;
 	struct archive *tar;
 	struct archive_entry_linkresolver *links;
@@ -41,7 +45,7 @@ static la_ssize_t write_bytes(struct archive *a, void *arg, const void *data, si
 {
 	struct folder_tar *t = arg;
 
-	if (layer_writer_add(t->writer, data, len, &t->write_error) < 0) {
+	if (t->sink->write(t->sink->arg, data, len, &t->write_error) < 0) {
 		archive_set_error(a, -t->write_error.code, "%s", t->write_error.text);
 		return -1;
 	}
@@ -105,6 +109,8 @@ static int copy_content(struct folder_tar *t, const char *place, struct error *e
 	size_t len;
 	int r;
 
+	if (t->measuring)
+		return write_zeros(t, size, place, err);
 	while ((r = archive_read_data_block(t->disk, &data, &len, &offset)) == ARCHIVE_OK) {
 		r = write_zeros(t, offset - done, place, err);
 		if (r < 0)
@@ -132,6 +138,32 @@ static void rename_entry(struct folder_tar *t)
 	free(copy);
 }
 
+/* What overlayfs keeps for itself in an upper folder. */
+static bool is_overlays(struct folder_tar *t)
+{
+	return t->kind == FOLDER_TAR_UPPER && archive_entry_filetype(t->entry) == AE_IFCHR &&
+	       archive_entry_rdev(t->entry) == 0;
+}
+
+static void keep_attributes(struct folder_tar *t)
+{
+	struct archive_entry *copy =
+		t->kind == FOLDER_TAR_UPPER ? archive_entry_clone(t->entry) : NULL;
+	const char *name;
+	const void *value;
+	size_t len;
+
+	if (!copy)
+		return;
+	archive_entry_xattr_clear(t->entry);
+	(void)archive_entry_xattr_reset(copy);
+	while (archive_entry_xattr_next(copy, &name, &value, &len) == ARCHIVE_OK) {
+		if (strncmp(name, "trusted.overlay.", 16) != 0)
+			archive_entry_xattr_add_entry(t->entry, name, value, len);
+	}
+	archive_entry_free(copy);
+}
+
 static int write_entry(struct folder_tar *t, struct error *err)
 {
 	struct archive_entry *spare = NULL;
@@ -144,8 +176,15 @@ static int write_entry(struct folder_tar *t, struct error *err)
 		log_debug("socket '%s' left out", name);
 		return 0;
 	}
+	if (is_overlays(t))
+		return 0;
+	t->entries += strlen(name) > t->path_len;
 	rename_entry(t);
+	keep_attributes(t);
 	name = archive_entry_pathname(t->entry);
+	/* Reading changes the one and nobody can set the other; a measured size would not hold. */
+	archive_entry_unset_atime(t->entry);
+	archive_entry_unset_ctime(t->entry);
 	/* Names stay: user names of this machine mean nothing in the image. */
 	archive_entry_set_uname(t->entry, NULL);
 	archive_entry_set_gname(t->entry, NULL);
@@ -177,21 +216,54 @@ static int write_all(struct folder_tar *t, struct error *err)
 	return archive_write_close(t->tar) == ARCHIVE_OK ? 0 : tell(t->tar, "layer", err);
 }
 
-int folder_tar_write(const char *path, struct layer_writer *writer, struct error *err)
+static int run(struct folder_tar *t, struct error *err)
 {
-	__attribute__((cleanup(folder_tar_done))) struct folder_tar t = {
-		.writer = writer,
-		.path = path,
-		.path_len = strlen(path),
-		.write_error = ERROR_INIT,
-	};
 	int r;
 
-	while (t.path_len > 1 && path[t.path_len - 1] == '/')
-		t.path_len--;
-	t.utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
-	if (t.utf8)
-		t.before = uselocale(t.utf8);
-	r = open_both(&t, err);
-	return r < 0 ? r : write_all(&t, err);
+	t->path_len = strlen(t->path);
+	while (t->path_len > 1 && t->path[t->path_len - 1] == '/')
+		t->path_len--;
+	t->utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+	if (t->utf8)
+		t->before = uselocale(t->utf8);
+	r = open_both(t, err);
+	return r < 0 ? r : write_all(t, err);
+}
+
+int folder_tar_write(const char *path, enum folder_tar_kind kind, const struct tar_sink *sink,
+		     struct error *err)
+{
+	__attribute__((cleanup(folder_tar_done))) struct folder_tar t = {
+		.sink = sink,
+		.path = path,
+		.kind = kind,
+		.write_error = ERROR_INIT,
+	};
+
+	return run(&t, err);
+}
+
+static int count(void *arg, const void *data UNUSED, size_t len, struct error *err UNUSED)
+{
+	*(uint64_t *)arg += len;
+	return 0;
+}
+
+int folder_tar_measure(const char *path, enum folder_tar_kind kind, uint64_t *ret_size,
+		       uint64_t *ret_entries, struct error *err)
+{
+	uint64_t size = 0;
+	const struct tar_sink sink = { .write = count, .arg = &size };
+	__attribute__((cleanup(folder_tar_done))) struct folder_tar t = {
+		.sink = &sink,
+		.path = path,
+		.kind = kind,
+		.measuring = true,
+		.write_error = ERROR_INIT,
+	};
+	int r = run(&t, err);
+
+	*ret_size = size;
+	*ret_entries = t.entries;
+	return r;
 }

@@ -79,8 +79,14 @@ static int copy_tar(int fd, struct layer_writer *writer, struct error *err)
 	return r;
 }
 
+static int add_to_layer(void *writer, const void *data, size_t len, struct error *err)
+{
+	return layer_writer_add(writer, data, len, err);
+}
+
 static int copy_source(const char *source, int in, struct layer_writer *writer, struct error *err)
 {
+	const struct tar_sink sink = { .write = add_to_layer, .arg = writer };
 	cleanup_fd int fd = -EBADF;
 	struct stat st;
 	int r;
@@ -95,7 +101,7 @@ static int copy_source(const char *source, int in, struct layer_writer *writer, 
 	if (fstat(fd, &st) < 0)
 		return err_sys(err, "look at '%s'", source);
 	if (S_ISDIR(st.st_mode))
-		return folder_tar_write(source, writer, err);
+		return folder_tar_write(source, FOLDER_TAR_WHOLE, &sink, err);
 	r = copy_tar(fd, writer, err);
 	return r < 0 ? err_wrap(err, r, "'%s'", source) : 0;
 }

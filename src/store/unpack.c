@@ -272,7 +272,7 @@ static int unpack_named(struct unpacking *u, struct archive_entry *raw, const ch
 		return r;
 	entry.name = split(path, folder);
 	entry.parent_fd = u->parent_fd;
-	r = take_whiteout(&entry, err);
+	r = u->unpack->no_whiteouts ? 0 : take_whiteout(&entry, err);
 	if (r != 0)
 		return r < 0 ? r : 0;
 	return unpack_object(u, &entry, err);
@@ -369,4 +369,25 @@ int unpack_tar(const struct unpack *unpack, int fd, struct unpacked *ret_unpacke
 		return r;
 	*ret_unpacked = result;
 	return 0;
+}
+
+int unpack_deleted(const struct unpack *unpack, const char *path, struct error *err)
+{
+	__attribute__((cleanup(unpacking_done))) struct unpacking u = {
+		.unpack = unpack,
+		.parent_fd = -EBADF,
+	};
+	char folder[PATH_MAX];
+	char clean[PATH_MAX];
+	int r = unpack_clean_name(path + strspn(path, "/"), clean, err);
+
+	if (r == 0 && !*clean)
+		r = err_set(err, -EBADMSG, "the root itself can't be deleted");
+	if (r == 0)
+		r = enter_parent(&u, clean, err);
+	if (r == 0)
+		r = unpack_whiteout(u.parent_fd, split(clean, folder), err);
+	if (r == 0)
+		r = set_folder_times(&u, err);
+	return r < 0 ? err_wrap(err, r, "deleted file '%.300s'", path) : 0;
 }

@@ -12,6 +12,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "store/tar-stream.h"
@@ -25,6 +26,7 @@ struct unpack {
 	uint64_t max_bytes;   /* of content; 0: what is free on the disk, less a reserve */
 	uint64_t max_entries; /* 0: UNPACK_MAX_ENTRIES */
 	enum tar_compression compression;
+	bool no_whiteouts; /* ".wh.NAME" is a name like any other: no layer, but a plain folder */
 };
 
 #define UNPACK_MAX_ENTRIES 10000000
@@ -44,3 +46,9 @@ struct unpacked {
  */
 int unpack_tar(const struct unpack *unpack, int fd, struct unpacked *ret_unpacked,
 	       struct error *err);
+
+/*
+ * A name that a container had deleted ("/etc/motd") becomes a whiteout in the target, its upper
+ * folder. That may hold things already: one of that name stays, and hides what is below.
+ */
+int unpack_deleted(const struct unpack *unpack, const char *path, struct error *err);

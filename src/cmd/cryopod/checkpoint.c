@@ -3,7 +3,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
-#include <strings.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -14,6 +14,7 @@
 #include "cmd/cryopod/program.h"
 #include "cmd/cryopod/statistics.h"
 #include "pod/checkpoint.h"
+#include "pod/export.h"
 #include "pod/held.h"
 
 struct checkpoint_command {
@@ -22,24 +23,25 @@ struct checkpoint_command {
 	bool latest;
 	bool tcp_established;
 	bool file_locks;
-	bool ignore_rootfs;
-	bool ignore_volumes;
 	bool pre_checkpoint;
 	bool with_previous;
-	const char *compress;
-	const char *export;
+	struct export_options export;
 	const char *create_image;
 	struct statistics statistics;
 };
 
 static const struct opt checkpoint_option_table[] = {
 	OPT_FLAG('a', "all", struct checkpoint_command, all, "all running containers"),
-	OPT_STRING('c', "compress", struct checkpoint_command, compress, "none|gzip|zstd", NULL),
+	OPT_STRING('c', "compress", struct checkpoint_command, export.compress, "none|gzip|zstd",
+		   "how the archive is compressed (zstd)"),
 	OPT_STRING(0, "create-image", struct checkpoint_command, create_image, "NAME", NULL),
-	OPT_STRING('e', "export", struct checkpoint_command, export, "FILE", NULL),
+	OPT_STRING('e', "export", struct checkpoint_command, export.file, "FILE",
+		   "write it all to an archive; -: standard output"),
 	OPT_FLAG(0, "file-locks", struct checkpoint_command, file_locks, "save file locks"),
-	OPT_FLAG(0, "ignore-rootfs", struct checkpoint_command, ignore_rootfs, NULL),
-	OPT_FLAG(0, "ignore-volumes", struct checkpoint_command, ignore_volumes, NULL),
+	OPT_FLAG(0, "ignore-rootfs", struct checkpoint_command, export.ignore_rootfs,
+		 "leave changes of the root out of the archive"),
+	OPT_FLAG(0, "ignore-volumes", struct checkpoint_command, export.ignore_volumes,
+		 "leave volumes out of the archive"),
 	OPT_FLAG('k', "keep", struct checkpoint_command, checkpoint.keep,
 		 "keep the log and the statistics"),
 	OPT_FLAG('l', "latest", struct checkpoint_command, latest, "the container created last"),
@@ -63,42 +65,34 @@ static int act(struct pod *pod, struct held *held, void *arg, struct error *err)
 	if (r == 0 && o->checkpoint.stats)
 		r = statistics_add(&o->statistics, held->c.id, &result, err);
 	json_decref(result.statistics);
-	return r < 0 ? r : o->checkpoint.stats;
+	if (r < 0)
+		return r;
+	/* Standard output may be the archive's. */
+	return o->checkpoint.stats || (o->export.file && strcmp(o->export.file, "-") == 0);
 }
 
-static int check_compress(const char *word, struct error *err)
-{
-	if (!word || strcasecmp(word, "none") == 0 || strcasecmp(word, "gzip") == 0 ||
-	    strcasecmp(word, "zstd") == 0)
-		return 0;
-	return err_set(
-		err, -EINVAL,
-		"selected compression algorithm (\"%s\") not supported. Please select one from: "
-		"gzip, none, zstd",
-		word);
-}
-
-static int check(const struct checkpoint_command *o, struct error *err)
+static int check(const struct checkpoint_command *o, int n_names, struct error *err)
 {
 	int r;
 
-	if (o->compress && !o->export)
+	if (o->export.compress && !o->export.file)
 		return err_set(err, -EINVAL, "--compress can only be used with --export");
-	r = check_compress(o->compress, err);
+	r = export_check_compress(o->export.compress, err);
 	if (r < 0)
 		return r;
 	if (geteuid() != 0)
 		return err_set(err, -EPERM, "checkpointing a container requires root");
-	if (o->ignore_rootfs && !o->export)
+	if (o->export.ignore_rootfs && !o->export.file)
 		return err_set(err, -EINVAL, "--ignore-rootfs can only be used with --export");
-	if (o->ignore_volumes && !o->export)
+	if (o->export.ignore_volumes && !o->export.file)
 		return err_set(err, -EINVAL, "--ignore-volumes can only be used with --export");
 	if (o->with_previous && o->pre_checkpoint)
 		return err_set(err, -EINVAL,
 			       "--with-previous can not be used with --pre-checkpoint");
-	if (o->export || o->create_image)
-		return err_set(err, -EOPNOTSUPP, "--%s is not supported by this version",
-			       o->export ? "export" : "create-image");
+	if (o->create_image)
+		return err_set(err, -EOPNOTSUPP, "--create-image is not supported by this version");
+	if (o->export.file && (o->all || n_names > 1))
+		return err_set(err, -EINVAL, "--export takes one container: one archive holds one");
 	if (o->pre_checkpoint || o->with_previous)
 		return err_set(err, -EOPNOTSUPP, "--%s is not supported by this version",
 			       o->pre_checkpoint ? "pre-checkpoint" : "with-previous");
@@ -121,9 +115,11 @@ static int run_checkpoint(const struct command *cmd, int argc, char **argv, void
 	each.latest = o.latest;
 	r = each_check(&each, argc, &err);
 	if (r == 0)
-		r = check(&o, &err);
+		r = check(&o, argc, &err);
 	if (r < 0)
 		return program_fail(&err);
+	if (o.export.file)
+		o.checkpoint.export = &o.export;
 	if (o.tcp_established)
 		strv_add(&o.checkpoint.words, "--tcp-established");
 	if (o.file_locks)

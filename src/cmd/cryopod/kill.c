@@ -30,7 +30,7 @@ static int act(struct pod *pod, struct held *held, void *arg, struct error *err)
 {
 	const struct kill_options *o = arg;
 
-	return lifecycle_kill(pod, held, o->number, err);
+	return lifecycle_gone(&held->c, lifecycle_kill(pod, held, o->number, err), err);
 }
 
 static int run_kill(const struct command *cmd, int argc, char **argv, void *program)

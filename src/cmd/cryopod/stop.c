@@ -48,7 +48,7 @@ static int act(struct pod *pod, struct held *held, void *arg, struct error *err)
 		log_warn("StopSignal %s failed to stop container %s in %u seconds, resorting to "
 			 "SIGKILL",
 			 signal ? signal : "(none)", held->c.name, timeout);
-	return r < 0 ? r : 0;
+	return r < 0 ? lifecycle_gone(&held->c, r, err) : 0;
 }
 
 static int run_stop(const struct command *cmd, int argc, char **argv, void *program)

@@ -28,6 +28,8 @@ static const struct opt options[] = {
 	DUMP(0, "lazy-pages", lazy_pages, NULL),
 	OPT_INT(0, "status-fd", struct checkpoint_values, dump.status_fd, "FD",
 		"write a zero byte there when all is saved"),
+	OPT_INT(0, "hold-fd", struct checkpoint_values, dump.hold_fd, "FD",
+		"when all is saved write 1 there, stand still until a 1 comes back"),
 	OPT_STRING(0, "page-server", struct checkpoint_values, dump.page_server, "ADDR:PORT", NULL),
 	DUMP(0, "file-locks", file_locks, "save file locks"),
 	DUMP(0, "link-remap", link_remap, "allow links to deleted files to be made"),
@@ -43,7 +45,7 @@ static const struct opt options[] = {
 static int run(const struct command *cmd, int argc, char **argv, void *arg)
 {
 	struct program *program = arg;
-	struct checkpoint_values o = { .dump = { .status_fd = -1 } };
+	struct checkpoint_values o = { .dump = { .status_fd = -1, .hold_fd = -1 } };
 	struct error err = ERROR_INIT;
 	int r = program_parse(program, cmd, &o, argc, argv, 1, 1, &argc);
 
