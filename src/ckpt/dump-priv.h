@@ -24,6 +24,7 @@
 #include "cryo/dump.h"
 #include "img/image.h"
 #include "img/pb/core.pb-c.h"
+#include "img/pb/fdinfo.pb-c.h"
 #include "img/pb/mm.pb-c.h"
 #include "img/pb/seccomp.pb-c.h"
 #include "img/pb/userns.pb-c.h"
@@ -257,6 +258,10 @@ int dump_vma_check(pid_t host_pid, const struct proc_vma *vma, struct error *err
 
 /* pipe-dump.c */
 void pipes_done(struct dump *dump);
+
+/* cloexec-dump.c: asks the task for flags of those of its descriptors that are unclear. */
+int dump_ask_cloexec(struct dump_task *task, FdinfoEntry *entries, const bool *unclear, size_t n,
+		     struct error *err);
 
 /* fds-dump.c */
 int dump_fds(struct dump *dump, struct dump_task *task, struct error *err);

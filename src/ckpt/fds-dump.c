@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <linux/magic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -115,8 +116,16 @@ static int look_fdinfo(struct dump *dump, int dir, const char *name, struct dump
 	return fd->fdinfo ? 0 : err_oom(err);
 }
 
+static void set_cloexec(FdinfoEntry *entry, int own, bool cloexec, bool *ret_unclear)
+{
+	int flags = cloexec ? fcntl(own, F_GETFL) : 0;
+
+	entry->flags = cloexec ? FD_CLOEXEC : 0;
+	*ret_unclear = flags > 0 && (flags & O_CLOEXEC); /* the description's own: see below */
+}
+
 static int dump_one(struct dump *dump, struct dump_task *task, int number, FdinfoEntry *entry,
-		    struct error *err)
+		    bool *ret_unclear, struct error *err)
 {
 	struct dump_fd fd = { .task = task, .number = number };
 	const struct fd_kind *kind;
@@ -147,7 +156,7 @@ static int dump_one(struct dump *dump, struct dump_task *task, int number, Fdinf
 	(void)snprintf(name, sizeof(name), "fdinfo/%d", number); /* always fits */
 	if (r == 0) {
 		r = look_fdinfo(dump, task->proc, name, &fd, &cloexec, err);
-		entry->flags = cloexec ? FD_CLOEXEC : 0;
+		set_cloexec(entry, own, cloexec, ret_unclear);
 		return r < 0 ? r : lock_dump(dump, &fd, false, err);
 	}
 	r = fd_kind_check(dump->opts, &fd.look, err);
@@ -156,7 +165,7 @@ static int dump_one(struct dump *dump, struct dump_task *task, int number, Fdinf
 	r = look_fdinfo(dump, task->proc, name, &fd, &cloexec, err);
 	if (r < 0)
 		return r;
-	entry->flags = cloexec ? FD_CLOEXEC : 0;
+	set_cloexec(entry, own, cloexec, ret_unclear);
 	r = lock_dump(dump, &fd, true, err);
 	if (r < 0)
 		return r;
@@ -204,7 +213,10 @@ int dump_passed_fd(struct dump *dump, const struct dump_task *task, int own, uin
 int dump_fds(struct dump *dump, struct dump_task *task, struct error *err)
 {
 	cleanup_image struct image image = IMAGE_INIT;
+	cleanup_free FdinfoEntry *entries = NULL;
+	cleanup_free bool *unclear = NULL;
 	cleanup_free int *numbers = NULL;
+	bool any_unclear = false;
 	size_t n = 0;
 	int r;
 
@@ -216,16 +228,23 @@ int dump_fds(struct dump *dump, struct dump_task *task, struct error *err)
 	r = dump_image_create(dump, &image, IMG_KIND_FDINFO, task->ids->files_id, err);
 	if (r < 0)
 		return r;
+	entries = calloc(n + 1, sizeof(*entries));
+	unclear = calloc(n + 1, sizeof(*unclear));
+	if (!entries || !unclear)
+		return err_oom(err);
 	for (size_t i = 0; i < n; i++) {
-		FdinfoEntry entry = FDINFO_ENTRY__INIT;
-
-		r = dump_one(dump, task, numbers[i], &entry, err);
+		fdinfo_entry__init(&entries[i]);
+		r = dump_one(dump, task, numbers[i], &entries[i], &unclear[i], err);
 		if (r < 0)
 			return r;
-		r = image_write(&image, &entry.base, err);
-		if (r < 0)
-			return r;
+		any_unclear |= unclear[i];
 	}
+	if (any_unclear)
+		r = dump_ask_cloexec(task, entries, unclear, n, err);
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = image_write(&image, &entries[i].base, err);
+	if (r < 0)
+		return r;
 	return image_finish(&image, err);
 }
 

@@ -152,9 +152,10 @@ static int make_words(const struct pod *pod, const struct container *c,
 	/* The log needs no fsync at the end of each container: that is the slowest step. */
 	add_pair(argv, "--no-sync-log", "--log-level");
 	strv_add(argv, "error");
+	/* Not both: conmon would close a terminal's input when the first who is attached leaves. */
 	if (s->terminal)
 		strv_add(argv, "-t");
-	if (s->stdin_open)
+	else if (s->stdin_open)
 		strv_add(argv, "-i");
 	if (s->stdin_stays)
 		strv_add(argv, "--leave-stdin-open");

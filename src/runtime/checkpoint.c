@@ -124,6 +124,7 @@ static int dump(const struct container *c, const struct checkpoint_opts *opts,
 	dump_opts.after = opts->leave_running ? CRYO_AFTER_RUN : CRYO_AFTER_KILL;
 	dump_opts.cgroups = images->cgroups;
 	dump_opts.shell_job = opts->shell_job;
+	dump_opts.orphan_pts_master = true; /* a console: the caller of create has its master */
 	dump_opts.file_locks = opts->file_locks;
 	dump_opts.tcp_established = opts->tcp_established;
 	dump_opts.tcp_skip_in_flight = opts->tcp_skip_in_flight;

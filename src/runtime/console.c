@@ -103,8 +103,10 @@ static int open_slave(int master, struct error *err)
 	if (ioctl(master, TIOCSPTLCK, &unlocked) < 0)
 		return err_sys(err, "unlock the terminal");
 	/* By the master, not by name: what lies at /dev/pts is the container's. */
-	slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (slave < 0)
+	/* Not O_CLOEXEC: of this call it stays in the description's flags, and in what /proc says
+	 * of all its descriptors. */
+	slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY);
+	if (slave < 0 || fcntl(slave, F_SETFD, FD_CLOEXEC) < 0)
 		return err_sys(err, "open the terminal");
 	return slave;
 }

@@ -38,7 +38,7 @@ static void check_mode(int fd, const char *which)
 int main(void)
 {
 	struct termios locked = { .c_lflag = ECHOK }, now_locked;
-	int master, slave, second, number, flag = 0, other_master, other_slave;
+	int master, slave, second, third, number, flag = 0, other_master, other_slave;
 	struct stat st;
 
 	pty_prepare();
@@ -48,6 +48,9 @@ int main(void)
 	other_master = pty_master();
 	other_slave = pty_slave(other_master, O_RDWR);
 	set(slave);
+	/* /proc says of this description, wrongly, that it is closed on exec. */
+	third = SYS(ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC));
+	(void)SYS(fcntl(third, F_SETFD, 0));
 	number = pty_number(master);
 	(void)SYS(ioctl(slave, TIOCSLCKTRMIOS, &locked));
 	(void)SYS(fcntl(master, F_SETFL, O_NONBLOCK));
@@ -71,6 +74,7 @@ int main(void)
 	CHECK((fcntl(second, F_GETFL) & (O_ACCMODE | O_NONBLOCK)) == (O_RDONLY | O_NONBLOCK),
 	      "flags of the second slave: %x", fcntl(second, F_GETFL));
 	CHECK(fcntl(slave, F_GETFD) == FD_CLOEXEC, "close-on-exec is lost");
+	CHECK(fcntl(third, F_GETFD) == 0, "what had no close-on-exec has one");
 	flag = 0;
 	(void)SYS(ioctl(other_slave, TIOCGEXCL, &flag));
 	CHECK(flag == 1, "it is not exclusive any more");
