@@ -134,6 +134,7 @@ struct dump {
 	struct xstate_layout xstate;
 	struct crew *crew; /* NULL until there is a crowd */
 	struct freeze freeze;
+	uint64_t frozen_ns;	 /* CLOCK_MONOTONIC, when all stood still */
 	struct dump_task *tasks; /* root first, parents before children */
 	size_t n_tasks;
 	void *tasks_by_pid; /* tsearch(3) of the first n_indexed tasks */
@@ -144,7 +145,7 @@ struct dump {
 	struct mnt_ns *mnts; /* mnt.h; the root task's first */
 	size_t n_mnts;
 	struct mnt_bare *bare; /* mnt-bare-dump.c */
-	UsernsEntry *userns; /* userns.h; NULL: the tree is in ours */
+	UsernsEntry *userns;   /* userns.h; NULL: the tree is in ours */
 	struct image files;    /* files.img, open while records come */
 	struct image pipes;    /* pipes-data.img */
 	struct image fifos;    /* fifo-data.img */
@@ -173,8 +174,8 @@ struct dump {
 	struct dump_ttys *ttys;		    /* tty-dump.c; NULL: none so far */
 	struct sk_reference *sk_references; /* sk-more.c */
 	struct sk_queue_dump *sk_queues;
-	struct dump_unix *unix_sockets;	    /* sk-unix-dump.c; NULL: none so far */
-	void *pipes_seen;		    /* tsearch(3) of inode numbers: content is saved */
+	struct dump_unix *unix_sockets; /* sk-unix-dump.c; NULL: none so far */
+	void *pipes_seen;		/* tsearch(3) of inode numbers: content is saved */
 	uint32_t last_pages_id;
 	struct page_mover *mover;
 	struct dump_images *images; /* the files of this dump */

@@ -115,8 +115,7 @@ static int write_stats(struct dump *dump, uint64_t end_ns, struct error *err)
 	DumpStatsEntry entry = DUMP_STATS_ENTRY__INIT;
 	int dir = dump->opts->work_dir >= 0 ? dump->opts->work_dir : dump->opts->images_dir;
 
-	dump->stats.freezing_us = (dump->freeze.frozen_ns - dump->freeze.began_ns) / NS_PER_US;
-	dump->stats.frozen_us = (end_ns - dump->freeze.frozen_ns) / NS_PER_US;
+	dump->stats.frozen_us = (end_ns - dump->frozen_ns) / NS_PER_US;
 	entry.freezing_time = (uint32_t)dump->stats.freezing_us;
 	entry.frozen_time = (uint32_t)dump->stats.frozen_us;
 	entry.memdump_time = (uint32_t)dump->stats.memdump_us;
@@ -246,6 +245,8 @@ static int run(struct dump *dump, struct error *err)
 	r = freeze_begin(&dump->freeze, dump->opts->pid, dump->opts->timeout_s * 1000, err);
 	if (r < 0)
 		return r;
+	dump->frozen_ns = dump->freeze.frozen_ns;
+	dump->stats.freezing_us = (dump->freeze.frozen_ns - dump->freeze.began_ns) / NS_PER_US;
 	log_hold();
 	log_debug("%zu tasks are frozen", dump->freeze.n_tasks);
 	r = dump_frozen(dump, err);
