@@ -157,24 +157,6 @@ int launch_wait(struct restore *r, uint64_t offset, uint32_t n, struct error *er
 	}
 }
 
-static uint32_t count_guided(const struct restore *r)
-{
-	uint32_t n = 0;
-
-	for (size_t i = 0; i < r->n_tasks; i++)
-		n += r->tasks[i]->guided;
-	return n;
-}
-
-static uint32_t count_living(const struct restore *r)
-{
-	uint32_t n = 0;
-
-	for (size_t i = 0; i < r->n_tasks; i++)
-		n += rtask_lives(r->tasks[i]);
-	return n;
-}
-
 /*
  * After the release: until no task would die with us any more. It takes them
  * microseconds; one that is killed meanwhile, by anybody, is not waited for.
@@ -188,7 +170,7 @@ static void wait_left(const struct restore *r)
 		uint32_t event = __atomic_load_n(&live->event, __ATOMIC_ACQUIRE);
 		struct timespec pause = { .tv_nsec = LOOK_NS };
 
-		if (read_word(r, r->words.left) >= count_living(r) || root_is_dead(r))
+		if (read_word(r, r->words.left) >= r->n_living || root_is_dead(r))
 			return;
 		syscall(SYS_futex, &live->event, FUTEX_WAIT, event, &pause, NULL, 0);
 	}
@@ -270,15 +252,15 @@ static int build_tree(struct restore *r, struct error *err)
 	ret = userns_fill(r, err);
 	if (ret < 0)
 		return ret;
-	if (count_guided(r)) {
-		ret = launch_wait(r, r->words.armed, count_guided(r), err);
+	if (r->n_guided) {
+		ret = launch_wait(r, r->words.armed, r->n_guided, err);
 		if (ret >= 0)
 			ret = guide_seize(r, err);
 		if (ret < 0)
 			return ret;
 		launch_store(r, r->words.seized);
 	}
-	ret = launch_wait(r, r->words.built, count_living(r), err);
+	ret = launch_wait(r, r->words.built, r->n_living, err);
 	if (ret >= 0)
 		ret = files_check(r, err);
 	if (ret >= 0 && opts->built)
@@ -321,7 +303,7 @@ int launch_tree(struct restore *r, struct error *err)
 	r->forking_ns = clock_mono_ns() - begin;
 	if (ret >= 0)
 		ret = build_tree(r, err);
-	if (ret >= 0 && count_guided(r))
+	if (ret >= 0 && r->n_guided)
 		ret = guide_release(r, err);
 	else if (ret >= 0)
 		launch_store(r, r->words.released);

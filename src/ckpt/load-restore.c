@@ -5,9 +5,11 @@
  * was made yet.
  */
 #include <sched.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "ckpt/file-restore.h"
@@ -15,38 +17,6 @@
 #include "img/image.h"
 
 #define PID_LIMIT 4194304 /* the kernel's PID_MAX_LIMIT on 64 bits */
-
-const char *rtask_comm(const struct rtask *t)
-{
-	if (t->core && t->core->tc && t->core->tc->comm && *t->core->tc->comm)
-		return t->core->tc->comm;
-	return t->kind == RTASK_LEADER || t->kind == RTASK_CARRIER ? "helper" : "?";
-}
-
-struct rtask *restore_find_task(const struct restore *r, uint32_t pid)
-{
-	for (size_t i = 0; pid && i < r->n_tasks; i++)
-		if (r->tasks[i]->pid == pid)
-			return r->tasks[i];
-	return NULL;
-}
-
-struct rtask *restore_add_task(struct restore *r, enum rtask_kind kind, uint32_t pid)
-{
-	struct rtask *t = arena_new(&r->arena, struct rtask);
-	struct rtask **tasks = NULL;
-
-	if (!t)
-		return NULL;
-	t->kind = kind;
-	t->pid = pid;
-	tasks = realloc(r->tasks, (r->n_tasks + 1) * sizeof(*tasks));
-	if (!tasks)
-		return NULL;
-	tasks[r->n_tasks++] = t;
-	r->tasks = tasks;
-	return t;
-}
 
 static int load_inventory(struct restore *r, struct error *err)
 {
@@ -242,30 +212,51 @@ static int load_task(struct restore *r, const PstreeEntry *entry, struct error *
 	return rtask_lives(t) ? load_living(r, t, entry, err) : 0;
 }
 
+struct sharer {
+	uint32_t id;
+	const struct rtask *task;
+};
+
+static int by_id(const void *a, const void *b)
+{
+	uint32_t x = ((const struct sharer *)a)->id;
+	uint32_t y = ((const struct sharer *)b)->id;
+
+	return x < y ? -1 : x > y;
+}
+
 /* Tasks that share what this engine gives each its own of. */
 static int check_sharing(const struct restore *r, struct error *err)
 {
-	for (size_t i = 0; i < r->n_tasks; i++) {
-		const TaskKobjIdsEntry *a = r->tasks[i]->ids;
+	static const struct {
+		const char *what;
+		size_t at;
+	} ids[] = {
+		{ "memory", offsetof(TaskKobjIdsEntry, vm_id) },
+		{ "descriptor table", offsetof(TaskKobjIdsEntry, files_id) },
+		{ "working folder", offsetof(TaskKobjIdsEntry, fs_id) },
+		{ "signal handlers", offsetof(TaskKobjIdsEntry, sighand_id) },
+	};
+	cleanup_free struct sharer *all = calloc(r->n_tasks + 1, sizeof(*all));
 
-		for (size_t j = 0; a && j < i; j++) {
-			const TaskKobjIdsEntry *b = r->tasks[j]->ids;
-			const char *what = NULL;
+	if (!all)
+		return err_oom(err);
+	for (size_t k = 0; k < ARRAY_SIZE(ids); k++) {
+		size_t n = 0;
 
-			if (!b)
+		for (size_t i = 0; i < r->n_tasks; i++) {
+			const struct rtask *t = r->tasks[i];
+
+			if (!t->ids)
 				continue;
-			if (a->vm_id == b->vm_id)
-				what = "memory";
-			else if (a->files_id == b->files_id)
-				what = "descriptor table";
-			else if (a->fs_id == b->fs_id)
-				what = "working folder";
-			else if (a->sighand_id == b->sighand_id)
-				what = "signal handlers";
-			if (what)
-				return err_set(err, -EOPNOTSUPP, "tasks %u and %u share their %s",
-					       r->tasks[j]->pid, r->tasks[i]->pid, what);
+			all[n].task = t;
+			memcpy(&all[n++].id, (const char *)t->ids + ids[k].at, sizeof(uint32_t));
 		}
+		qsort(all, n, sizeof(*all), by_id);
+		for (size_t i = 1; i < n; i++)
+			if (all[i].id == all[i - 1].id)
+				return err_set(err, -EOPNOTSUPP, "tasks %u and %u share their %s",
+					       all[i - 1].task->pid, all[i].task->pid, ids[k].what);
 	}
 	return 0;
 }

@@ -10,15 +10,6 @@
 #include "ckpt/restore-priv.h"
 #include "ckpt/sysv.h"
 
-static uint32_t count_living(const struct restore *r)
-{
-	uint32_t n = 0;
-
-	for (size_t i = 0; i < r->n_tasks; i++)
-		n += rtask_lives(r->tasks[i]);
-	return n;
-}
-
 static int tape_forced(struct restore *r, struct error *err)
 {
 	int ret = r->shm_rmid_forced ? fd_keep(r->root, r->proc_fd, err) : 0;
@@ -36,10 +27,10 @@ int mapped_tape(struct restore *r, struct rtask *t, struct error *err)
 		return seals;
 	if (!seals && !sysv_has_removed(r) && !r->shm_rmid_forced)
 		return 0;
-	tape_post(t->become, r->words.mapped, "has its memory");
+	tape_post_last(t->become, r->words.mapped, r->n_living, "has its memory");
 	if (t != r->root)
 		return 0;
-	tape_barrier(t->become, r->words.mapped, count_living(r), "waiting for all memory");
+	tape_barrier(t->become, r->words.mapped, r->n_living, "waiting for all memory");
 	memfds_tape_seal_late(r);
 	sysv_tape_remove(r);
 	return tape_forced(r, err);

@@ -95,10 +95,12 @@ struct rtask {
 	uint32_t pid;
 	uint32_t pgid;
 	uint32_t sid;
-	struct rtask *parent; /* whose child it is in the end; NULL for the root */
-	struct rtask *forker; /* who makes it */
-	uint32_t born_sid;    /* session it is born in; valid with forker */
-	bool before_setsid;   /* made before its forker starts its own session */
+	struct rtask *parent;		      /* whose child it is in the end; NULL for the root */
+	struct rtask *forker;		      /* who makes it */
+	struct rtask *first_fork, *next_fork; /* whom it makes; those of one maker */
+	struct rtask *first_child, *next_child; /* those of one parent */
+	uint32_t born_sid;			/* session it is born in; valid with forker */
+	bool before_setsid;			/* made before its forker starts its own session */
 	bool in_parents_group;
 	bool reaper; /* adopts orphans while the tree is built */
 
@@ -181,6 +183,12 @@ struct restore {
 	struct rtask **tasks; /* the images' first, in their order; then helpers */
 	size_t n_tasks;
 	size_t n_image_tasks;
+	struct rtask **by_pid; /* hash table */
+	size_t by_pid_size;
+	uint32_t n_living; /* valid once the tree is planned, like the next */
+	uint32_t n_guided; /* valid once there are tapes */
+	bool any_ending;   /* helpers or zombies */
+	bool any_joining;  /* a group that another task leads */
 	struct rtask *root;
 	uint32_t outer_sid;  /* session and group of the root that are not in the images; */
 	uint32_t outer_pgid; /* 0: they are */
@@ -252,6 +260,9 @@ static inline uint64_t restore_addr(const struct restore *r, uint64_t offset)
 /* Adds a helper task. NULL: out of memory. */
 struct rtask *restore_add_task(struct restore *r, enum rtask_kind kind, uint32_t pid);
 struct rtask *restore_find_task(const struct restore *r, uint32_t pid);
+/* Once all are there and know who makes them. */
+void restore_link_tasks(struct restore *r);
+void restore_forget_tasks(struct restore *r);
 static inline bool rtask_lives(const struct rtask *t)
 {
 	return t->kind == RTASK_ALIVE || t->kind == RTASK_STOPPED;

@@ -70,6 +70,7 @@ static int add_tapes(struct restore *r, struct error *err)
 					       t->kind == RTASK_STOPPED || r->opts->stopped);
 		if (!t->build || (rtask_lives(t) && !t->become))
 			return err_oom(err);
+		r->n_guided += t->guided;
 		if (rtask_lives(t))
 			t->threads[0].tape = t->become;
 	}
@@ -168,7 +169,7 @@ static int tape_become_task(struct restore *r, struct rtask *t, struct error *er
 	if (ret < 0)
 		return ret;
 	if (t->guided) {
-		tape_post(t->become, r->words.armed, "ready to be seized");
+		tape_post_last(t->become, r->words.armed, r->n_guided, "ready to be seized");
 		tape_barrier(t->become, r->words.seized, 1, "waiting to be seized");
 	}
 	ret = seccomp_tape(r, t, &t->threads[0], err);
@@ -187,7 +188,7 @@ static int tape_become_task(struct restore *r, struct rtask *t, struct error *er
 	ret = signal_tape_pending(r, t, &t->threads[0], err);
 	if (ret < 0)
 		return ret;
-	tape_post(t->become, r->words.built, "complete");
+	tape_post_last(t->become, r->words.built, r->n_living, "complete");
 	tape_barrier(t->become, r->words.released, 1, "waiting to be released");
 	tape_call(t->become, SYS_prctl,
 		  TAPE_ARGS(tape_imm(PR_SET_PDEATHSIG),
@@ -195,7 +196,7 @@ static int tape_become_task(struct restore *r, struct rtask *t, struct error *er
 					     ? t->core->thread_core->pdeath_sig
 					     : 0)),
 		  "signal at the death of its parent");
-	tape_post(t->become, r->words.left, "on its own");
+	tape_post_last(t->become, r->words.left, r->n_living, "on its own");
 	timer_tape_arm(r, t);
 	regs_tape_leave(r, t, frame);
 	return 0;
@@ -339,11 +340,7 @@ static void restore_done(struct restore *r)
 	area_done(&r->area);
 	strv_done(&r->made_groups);
 	free(r->own_children);
-	for (size_t i = 0; i < r->n_tasks; i++) {
-		free(r->tasks[i]->host_tids);
-		mem_plan_free(r->tasks[i]->mem);
-	}
-	free(r->tasks);
+	restore_forget_tasks(r);
 	arena_done(&r->arena);
 }
 

@@ -32,19 +32,14 @@ uint64_t signal_mask(const struct rthread *th)
 				      : 0;
 }
 
-static bool ends_early(const struct rtask *t)
-{
-	return !rtask_lives(t);
-}
-
 /* SIGCHLD of helpers and zombies that ended while the tree was built is nobody's business:
  * the default action, which is to ignore it, throws it away. */
 static void tape_forget_children(struct restore *r, struct rtask *t)
 {
-	for (size_t i = 0; i < r->n_tasks; i++) {
+	for (const struct rtask *c = t->first_child; c; c = c->next_child) {
 		struct k_sigaction none = { 0 };
 
-		if (r->tasks[i]->parent != t || !ends_early(r->tasks[i]))
+		if (rtask_lives(c))
 			continue;
 		tape_call(t->become, SYS_rt_sigaction,
 			  TAPE_ARGS(tape_imm(SIGCHLD),

@@ -102,7 +102,7 @@ static int tape_thread(struct restore *r, struct rtask *t, struct rthread *th, s
 	ret = signal_tape_pending(r, t, th, err);
 	if (ret < 0)
 		return ret;
-	tape_post(th->tape, t->ready, "complete");
+	tape_post_last(th->tape, t->ready, (uint32_t)t->n_threads - 1, "complete");
 	/* Not its end: M takes it out of here. */
 	tape_barrier(th->tape, r->words.never, 1, "waiting to be led out");
 	return 0;

@@ -213,6 +213,20 @@ static int choose_group(struct restore *r, struct rtask *t, struct error *err)
 	return 0;
 }
 
+static bool is_helper(const struct rtask *t)
+{
+	return t->kind == RTASK_LEADER || t->kind == RTASK_CARRIER;
+}
+
+static bool joins_group(const struct restore *r, const struct rtask *t)
+{
+	if (t->kind == RTASK_CARRIER || is_leader(t) || t->pgid == t->pid)
+		return false;
+	if (outer_group(r, t->pgid)) /* inherited, unless an ancestor left it */
+		return !r->new_pid_ns && t != r->root;
+	return true;
+}
+
 int tree_plan(struct restore *r, struct error *err)
 {
 	int ret = find_outer(r, err);
@@ -236,44 +250,15 @@ int tree_plan(struct restore *r, struct error *err)
 				return ret;
 		}
 	}
+	restore_link_tasks(r);
+	for (size_t i = 0; i < r->n_tasks; i++)
+		r->any_joining = r->any_joining || joins_group(r, r->tasks[i]);
 	return 0;
 }
 
-static bool is_helper(const struct rtask *t)
-{
-	return t->kind == RTASK_LEADER || t->kind == RTASK_CARRIER;
-}
-
-static bool joins_group(const struct restore *r, const struct rtask *t)
-{
-	if (t->kind == RTASK_CARRIER || is_leader(t) || t->pgid == t->pid)
-		return false;
-	if (outer_group(r, t->pgid)) /* inherited, unless an ancestor left it */
-		return !r->new_pid_ns && t != r->root;
-	return true;
-}
-
-static bool anyone(const struct restore *r,
-		   bool (*is)(const struct restore *, const struct rtask *))
-{
-	for (size_t i = 0; i < r->n_tasks; i++)
-		if (is(r, r->tasks[i]))
-			return true;
-	return false;
-}
-
-static bool ends_early(const struct restore *r UNUSED, const struct rtask *t)
+static bool ends_early(const struct rtask *t)
 {
 	return is_helper(t) || t->kind == RTASK_ZOMBIE;
-}
-
-static uint32_t count_living(const struct restore *r)
-{
-	uint32_t n = 0;
-
-	for (size_t i = 0; i < r->n_tasks; i++)
-		n += rtask_lives(r->tasks[i]);
-	return n;
 }
 
 /* The parent may have died before the call took effect: then nobody would tell. */
@@ -293,13 +278,11 @@ void tree_tape_pdeathsig(const struct restore *r, struct rtask *t)
 /* Those that inherit its memory, or the others. */
 static void tape_forks(struct restore *r, struct rtask *t, bool before_setsid, bool inheriting)
 {
-	for (size_t i = 0; i < r->n_tasks; i++) {
-		struct rtask *c = r->tasks[i];
+	for (struct rtask *c = t->first_fork; c; c = c->next_fork) {
 		struct clone_args args = { .exit_signal = SIGCHLD };
 		int32_t tid;
 
-		if (c->forker != t || c->before_setsid != before_setsid ||
-		    (c->donor != NULL) != inheriting)
+		if (c->before_setsid != before_setsid || (c->donor != NULL) != inheriting)
 			continue;
 		tid = (int32_t)c->pid;
 		args.set_tid = area_add(&r->area, &tid, sizeof(tid));
@@ -357,12 +340,10 @@ int tree_tape_children(struct restore *r, struct rtask *t, struct error *err)
 }
 
 /* Helpers among the children are reaped; zombies are waited for and left. */
-static void tape_wait_children(struct restore *r, struct rtask *t)
+static void tape_wait_children(struct rtask *t)
 {
-	for (size_t i = 0; i < r->n_tasks; i++) {
-		struct rtask *c = r->tasks[i];
-
-		if (c->parent != t || !ends_early(r, c))
+	for (struct rtask *c = t->first_child; c; c = c->next_child) {
+		if (!ends_early(c))
 			continue;
 		tape_call(t->build, SYS_waitid,
 			  TAPE_ARGS(tape_imm(P_PID), tape_imm(c->pid), tape_imm(0),
@@ -405,13 +386,13 @@ static void tape_die(struct rtask *t)
 void tree_tape_groups(struct restore *r, struct rtask *t)
 {
 	bool together = r->owners || (r->ttys && r->ttys->want_groups);
-	bool joining = together || anyone(r, joins_group);
-	bool ending = anyone(r, ends_early);
+	bool joining = together || r->any_joining;
+	bool ending = r->any_ending;
 	uint32_t all = (uint32_t)r->n_tasks;
 	struct tape *tape = t->build;
 
 	if (joining) {
-		tape_post(tape, r->words.grouped, "own group made");
+		tape_post_last(tape, r->words.grouped, all, "own group made");
 		if (joins_group(r, t)) {
 			uint64_t pgid = outer_group(r, t->pgid) ? (uint64_t)getpgrp() : t->pgid;
 
@@ -419,7 +400,7 @@ void tree_tape_groups(struct restore *r, struct rtask *t)
 			tape_call(tape, SYS_setpgid, TAPE_ARGS(tape_imm(0), tape_imm(pgid)),
 				  "joining process group %u", t->pgid);
 		}
-		tape_post(tape, r->words.joined, "in its group");
+		tape_post_last(tape, r->words.joined, all, "in its group");
 		if (ending || together)
 			tape_barrier(tape, r->words.joined, all, "all in their groups");
 		ttys_tape_foreground(r, t);
@@ -427,13 +408,13 @@ void tree_tape_groups(struct restore *r, struct rtask *t)
 	if (!ending)
 		return;
 	if (!rtask_lives(t)) {
-		tape_wait_children(r, t);
+		tape_wait_children(t);
 		tape_die(t);
 		return;
 	}
-	tape_wait_children(r, t);
-	tape_post(tape, r->words.cleared, "its helpers are gone");
-	tape_barrier(tape, r->words.cleared, count_living(r), "all helpers are gone");
+	tape_wait_children(t);
+	tape_post_last(tape, r->words.cleared, r->n_living, "its helpers are gone");
+	tape_barrier(tape, r->words.cleared, r->n_living, "all helpers are gone");
 	if (t->reaper && !(t == r->root && r->new_pid_ns))
 		tape_call(tape, SYS_prctl, TAPE_ARGS(tape_imm(PR_SET_CHILD_SUBREAPER), tape_imm(0)),
 			  "adopting orphans no more");

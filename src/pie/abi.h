@@ -25,7 +25,7 @@
 #include <stdint.h>
 
 #define PIE_MAGIC 0x65706174 /* "tape" */
-#define PIE_ABI_VERSION 1
+#define PIE_ABI_VERSION 2
 #define PIE_ARGS 6
 
 /* How an argument becomes the value that is used. 4 bits each in pie_entry.kinds. */
@@ -52,8 +52,9 @@ enum pie_op {
 	/* Wait until the word at (AREA) arg 0 is at least arg 1 (unsigned). */
 	PIE_OP_BARRIER,
 
-	/* Add arg 1 to the word at (AREA) arg 0, wake its waiters, bump the event counter.
-	 * The result is the new value. */
+	/* Add arg 1 to the word at (AREA) arg 0, wake its waiters, bump the event counter;
+	 * but these two only if the word is at least arg 2 then: a crowd that is woken each
+	 * time one more has come costs the square of its number. The result is the new value. */
 	PIE_OP_POST,
 
 	PIE_OP_STORE32, /* *(uint32_t *)arg 0 = arg 1 */
@@ -128,7 +129,7 @@ struct pie_area {
 	uint64_t player; /* offset of the player's entry, see below */
 	uint64_t tapes;	 /* offset of struct pie_tape[n_tapes] */
 	uint32_t n_tapes;
-	/* Goes up after each POST and each fault, and its waiters (futex, not private) are
+	/* Goes up after each POST that wakes and each fault, and its waiters (futex, not private) are
 	 * woken: one place for a coordinator to wait. */
 	uint32_t event;
 	struct pie_fault fault;

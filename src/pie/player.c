@@ -58,10 +58,12 @@ static void word_wake(uint32_t *word)
 	(void)arch_syscall(SYS_futex, args); /* fails only on bad addresses */
 }
 
-static int64_t word_post(struct pie_area *area, uint32_t *word, uint32_t n)
+static int64_t word_post(struct pie_area *area, uint32_t *word, uint32_t n, uint32_t wake_at)
 {
 	uint32_t now = __atomic_add_fetch(word, n, __ATOMIC_SEQ_CST);
 
+	if (now < wake_at)
+		return now;
 	word_wake(word);
 	(void)__atomic_add_fetch(&area->event, 1, __ATOMIC_SEQ_CST);
 	word_wake(&area->event);
@@ -121,7 +123,8 @@ static int64_t play_entry(struct pie_area *area, const struct pie_entry *entries
 	case PIE_OP_BARRIER:
 		return word_wait((uint32_t *)(uintptr_t)args[0], (uint32_t)args[1]);
 	case PIE_OP_POST:
-		return word_post(area, (uint32_t *)(uintptr_t)args[0], (uint32_t)args[1]);
+		return word_post(area, (uint32_t *)(uintptr_t)args[0], (uint32_t)args[1],
+				 (uint32_t)args[2]);
 	case PIE_OP_STORE32:
 		*(volatile uint32_t *)(uintptr_t)args[0] = (uint32_t)args[1];
 		return 0;

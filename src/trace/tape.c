@@ -154,6 +154,12 @@ void tape_barrier(struct tape *tape, uint64_t word, uint32_t n, const char *labe
 	(void)tape_op(tape, PIE_OP_BARRIER, TAPE_ARGS(tape_at(word), tape_imm(n)), "%s", label);
 }
 
+void tape_post_last(struct tape *tape, uint64_t word, uint32_t total, const char *label)
+{
+	(void)tape_op(tape, PIE_OP_POST, TAPE_ARGS(tape_at(word), tape_imm(1), tape_imm(total)),
+		      "%s", label);
+}
+
 void tape_post(struct tape *tape, uint64_t word, const char *label)
 {
 	(void)tape_op(tape, PIE_OP_POST, TAPE_ARGS(tape_at(word), tape_imm(1)), "%s", label);

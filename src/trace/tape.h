@@ -103,6 +103,8 @@ uint32_t tape_fork(struct tape *tape, uint64_t clone_args, const struct tape *ch
 void tape_barrier(struct tape *tape, uint64_t word, uint32_t n, const char *label);
 /* Add one to the word and wake those who wait for it. */
 void tape_post(struct tape *tape, uint64_t word, const char *label);
+/* The same where all wait for the total: nobody is woken before it is reached. */
+void tape_post_last(struct tape *tape, uint64_t word, uint32_t total, const char *label);
 /* Continue with another tape in the copy of the area mapped at `addr`. */
 void tape_become(struct tape *tape, struct tape_arg addr, const struct tape *next,
 		 const char *label);
