@@ -14,6 +14,7 @@
 #include "runtime/outside.h"
 #include "runtime/runtime.h"
 #include "runtime/spec.h"
+#include "runtime/streams.h"
 
 static int check_status(const struct container *c, struct error *err)
 {
@@ -102,7 +103,7 @@ static int hold(int fd, struct error *err)
 static int complete(void *arg, struct error *err)
 {
 	const struct dump_context *ctx = arg;
-	int r = outside_save_stdio(ctx->container, ctx->images, err);
+	int r = streams_save(ctx->container, ctx->images, err);
 
 	return r < 0 || ctx->hold_fd < 0 ? r : hold(ctx->hold_fd, err);
 }

@@ -3,6 +3,7 @@
  *
  *	state.json   who and where it is (replaced as a whole)
  *	config.json  the configuration it was created from
+ *	descriptors.json  what its standard input, output and error are (streams.h)
  *	exec.fifo    exists until `start`: its init waits for a reader
  *
  * The folder itself is the lock (flock(2)): whoever changes the container

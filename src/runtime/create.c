@@ -22,6 +22,7 @@
 #include "runtime/pid-file.h"
 #include "runtime/runtime.h"
 #include "runtime/spec.h"
+#include "runtime/streams.h"
 #include "runtime/sync.h"
 #include "runtime/sysctl.h"
 
@@ -192,9 +193,10 @@ static int accompany(struct create *c, struct error *err)
 
 static int complete(struct create *c, struct error *err)
 {
-	int r;
+	int r = streams_note(&c->container, c->init, err);
 
-	r = container_save(&c->container, err);
+	if (r >= 0)
+		r = container_save(&c->container, err);
 	if (r >= 0)
 		r = pid_file_write(c->opts->pid_file, c->init, err);
 	if (r >= 0)

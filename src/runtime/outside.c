@@ -21,8 +21,8 @@
 #include "runtime/container.h"
 #include "runtime/namespace.h"
 #include "runtime/spec.h"
+#include "runtime/streams.h"
 
-#define DESCRIPTORS_MAX ((size_t)1 << 16)
 #define DEVICES_MAX ((size_t)4 << 20) /* text of /proc/net/dev */
 
 /* --- mounts, at the dump -------------------------------------------------------- */
@@ -289,51 +289,23 @@ int outside_for_restore(const struct spec *spec, const char *bundle, const struc
 
 /* --- standard input and output ----------------------------------------------------- */
 
-int outside_save_stdio(const struct container *c, int images, struct error *err)
-{
-	cleanup_json json_t *list = json_array();
-	cleanup_free char *text = NULL;
-	int r;
-
-	for (int fd = 0; fd <= 2; fd++) {
-		char target[PATH_MAX];
-		char path[64];
-		ssize_t n;
-
-		(void)snprintf(path, sizeof(path), "/proc/%d/fd/%d", c->init.pid, fd);
-		n = readlink(path, target, sizeof(target));
-		if (n < 0 && errno != ENOENT)
-			return err_sys(err, "read link '%s'", path);
-		if (json_array_append_new(list, n < 0 ? json_string("")
-						      : json_stringn_nocheck(target, (size_t)n)) <
-		    0)
-			return err_oom(err);
-	}
-	r = json_format(list, 0, &text, err);
-	if (r < 0)
-		return r;
-	/* Written while the container is frozen, like the images it belongs to: not synced. */
-	return file_write_at(images, OUTSIDE_DESCRIPTORS, text, strlen(text), 0600, err);
-}
-
-int outside_load_stdio(int images, struct outside *outside, struct error *err)
+int outside_load_streams(const struct container *c, int images, struct outside *outside,
+			 struct error *err)
 {
 	cleanup_json json_t *list = NULL;
-	int r;
+	bool own[STREAMS_N] = { false };
+	int r = streams_load(images, &list, err);
 
-	r = json_read_at(images, OUTSIDE_DESCRIPTORS, DESCRIPTORS_MAX, &list, err);
-	if (r < 0)
-		return r;
-	for (int fd = 0; fd <= 2; fd++) {
+	for (int fd = 0; fd < STREAMS_N && r == 0; fd++) {
 		const char *key = json_string_value(json_array_get(list, (size_t)fd));
 
-		if (!key)
-			return err_set(err, -EBADMSG, "%s: expected three strings",
-				       OUTSIDE_DESCRIPTORS);
-		if (strncmp(key, "pipe:", 5) == 0 && fcntl(fd, F_GETFD) >= 0)
+		own[fd] = strncmp(key, "pipe:", 5) == 0 && fcntl(fd, F_GETFD) >= 0;
+		if (own[fd])
 			inherit(outside, fd, key);
 	}
-	return strv_ok(&outside->keys) ? 0 : err_oom(err);
+	if (r == 0 && !strv_ok(&outside->keys))
+		r = err_oom(err);
+	return r < 0 ? r : streams_note_restored(c, list, own, err);
 }
 
 void outside_done(struct outside *outside)

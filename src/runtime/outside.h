@@ -17,7 +17,6 @@ struct error;
 struct spec;
 
 #define OUTSIDE_FDS_MAX 16
-#define OUTSIDE_DESCRIPTORS "descriptors.json"
 
 struct outside {
 	struct strv externals;
@@ -42,11 +41,9 @@ int outside_for_dump(const struct spec *spec, const struct container *c, struct 
 int outside_for_restore(const struct spec *spec, const char *bundle, const struct cgroup *cgroup,
 			struct outside *ret, struct error *err);
 
-/* Writes what descriptors 0, 1, 2 of the container's init are. */
-int outside_save_stdio(const struct container *c, int images, struct error *err);
-
-/* Our own 0, 1, 2 take the place of the pipes that were there. */
-int outside_load_stdio(int images, struct outside *outside, struct error *err);
+/* Our own 0, 1, 2 take the place of the pipes that were there, from now on. */
+int outside_load_streams(const struct container *c, int images, struct outside *outside,
+			 struct error *err);
 
 void outside_done(struct outside *outside);
 

@@ -259,7 +259,7 @@ static int restore(const struct runtime *rt, const char *id, struct restore *x, 
 	if (r >= 0 && !strv_ok(&x->outside.empty_ns))
 		r = err_oom(err);
 	if (r >= 0)
-		r = outside_load_stdio(x->images.dir, &x->outside, err);
+		r = outside_load_streams(&x->container, x->images.dir, &x->outside, err);
 	if (r >= 0)
 		r = revive(x, err);
 	if (r < 0 && x->made) {

@@ -21,12 +21,11 @@ more_transactions() { [ "$(transactions)" -gt $(($1 + 100)) ]; }
 
 # Each transaction adds its delta in four places; all of pgbench's are there, none failed.
 assert_database_is_whole() {
-	local report
 	wait_for -t 300 log_has db '^pgbench'
-	report=$(cryopod exec db cat /tmp/pgbench)
-	assert_equal "$(cryopod logs db | grep ^pgbench)" "pgbench 0" || { echo "$report"; cryopod exec db tail -n 20 /tmp/server; return 1; }
-	assert_has "$report" "number of failed transactions: 0 "
-	assert_equal "$(transactions)" "$(sed -n 's/^number of transactions actually processed: //p' <<<"$report")" transactions
+	output=$(cryopod exec db cat /tmp/pgbench)
+	assert_equal "$(cryopod logs db | grep ^pgbench)" "pgbench 0" || { echo "$output"; cryopod exec db tail -n 20 /tmp/server; return 1; }
+	assert_has "number of failed transactions: 0 "
+	assert_equal "$(transactions)" "$(sed -n 's/^number of transactions actually processed: //p' <<<"$output")" transactions
 	assert_equal "$(query "select (select sum(abalance) from pgbench_accounts) = (select sum(delta) from pgbench_history)
 		and (select sum(tbalance) from pgbench_tellers) = (select sum(delta) from pgbench_history)
 		and (select sum(bbalance) from pgbench_branches) = (select sum(delta) from pgbench_history)")" t "sums agree"

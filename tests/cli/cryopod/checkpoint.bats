@@ -48,6 +48,21 @@ field() { cryopod inspect --format "{{.State.$2}}" "$1"; }
 	assert_goes_on c1
 }
 
+@test "output goes to the log although it was redirected at the checkpoint" {
+	cryopod run -d --name c1 --network none "$IMAGE" sh -c \
+		'echo before; { echo ready >/begun; while [ ! -e /go ]; do sleep 0.1; done; } >/dev/null; echo after; echo problem >&2'
+	wait_for cryopod exec c1 test -e /begun
+	for _ in 1 2; do
+		cryopod container checkpoint c1
+		cryopod container restore c1
+	done
+	cryopod exec c1 touch /go
+	assert_equal "$(cryopod wait c1)" 0 "exit code"
+	run cryopod logs c1
+	assert_has after
+	assert_has problem
+}
+
 @test "--keep keeps images and logs, and says where" {
 	start_looper c1
 	run -0 cryopod container checkpoint --keep c1
