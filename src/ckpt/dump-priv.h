@@ -110,6 +110,7 @@ struct dump_nested {
 
 struct crew;
 struct dump_file_ids;
+struct dump_mqueue;
 struct dump_segment;
 struct dump_shmems;
 struct dump_ghosts;
@@ -161,6 +162,7 @@ struct dump {
 	struct dump_shmems *shmems;
 	uint32_t last_shmem;
 	struct dump_segment *sysv_segments; /* sysv-dump.c */
+	struct dump_mqueue *mqueues;	    /* mqueues-dump.c */
 	struct dump_ghosts *ghosts;
 	struct dump_cgroups *cgroups;
 	uint32_t own_cg_set;

@@ -21,6 +21,7 @@
 #include "ckpt/lock.h"
 #include "ckpt/memfd.h"
 #include "ckpt/mnt.h"
+#include "ckpt/mqueues.h"
 #include "ckpt/namespaces.h"
 #include "ckpt/seccomp.h"
 #include "ckpt/shmem.h"
@@ -141,6 +142,8 @@ static int dump_frozen(struct dump *dump, struct error *err)
 		r = mnt_collect(dump, err);
 	if (r == 0)
 		r = namespaces_write_ipc(dump, err);
+	if (r == 0)
+		r = mqueue_copy_messages(dump, err);
 	for (size_t i = 0; i < dump->n_tasks && r == 0; i++)
 		r = dump_task(dump, &dump->tasks[i], err);
 	if (r == 0)
@@ -153,6 +156,8 @@ static int dump_frozen(struct dump *dump, struct error *err)
 		r = watched_finish(dump, err);
 	if (r == 0)
 		r = tty_finish(dump, err);
+	if (r == 0)
+		r = mqueue_write(dump, err);
 	if (r == 0)
 		r = shmem_write(dump, err);
 	if (r == 0)

@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "ckpt/fd-kind.h"
 #include "ckpt/memfd.h"
+#include "ckpt/mqueues.h"
 #include "ckpt/tty.h"
 
 #ifndef PIPEFS_MAGIC
@@ -137,6 +138,10 @@ static const struct fd_kind fd_kinds[] = {
 	  .name = "secret memory",
 	  .matches = is_secret,
 	  .refusal = "nobody but its process may read it (memfd_secret)" },
+	{ .type = FD_TYPES__EXT,
+	  .name = "message queue",
+	  .matches = mqueue_is,
+	  .dump = mqueue_dump },
 	{ .type = FD_TYPES__NS,
 	  .name = "namespace file",
 	  .matches = is_ns_file,

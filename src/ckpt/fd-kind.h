@@ -100,6 +100,7 @@ int fanotify_dump(struct dump *dump, const struct dump_fd *fd, struct error *err
 int eventfd_dump(struct dump *dump, const struct dump_fd *fd, struct error *err);
 int signalfd_dump(struct dump *dump, const struct dump_fd *fd, struct error *err);
 int timerfd_dump(struct dump *dump, const struct dump_fd *fd, struct error *err);
+int mqueue_dump(struct dump *dump, const struct dump_fd *fd, struct error *err);
 int memfd_dump(struct dump *dump, const struct dump_fd *fd, struct error *err);
 int tty_dump(struct dump *dump, const struct dump_fd *fd, struct error *err);
 int tty_check(const struct cryo_dump_opts *opts, const struct fd_look *look, struct error *err);

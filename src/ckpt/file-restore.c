@@ -166,6 +166,7 @@ OWNER_OF(isk)
 OWNER_OF(nlsk)
 OWNER_OF(psk)
 OWNER_OF(memfd)
+OWNER_OF(ext)
 OWNER_OF(ify)
 OWNER_OF(pidfd)
 OWNER_OF(ffy)
@@ -207,6 +208,7 @@ static const struct file_kind {
 	{ .type = FD_TYPES__INOTIFY, .tape = inotify_tape, .owner = ify_owner },
 	{ .type = FD_TYPES__FANOTIFY, .tape = fanotify_tape, .owner = ffy_owner },
 	{ .type = FD_TYPES__PIDFD, .tape = pidfd_tape, .owner = pidfd_owner },
+	{ .type = FD_TYPES__EXT, .tape = mqueue_tape, .owner = ext_owner },
 	{ .type = FD_TYPES__MEMFD, .tape = memfd_tape, .owner = memfd_owner },
 	{ .type = FD_TYPES__UNIXSK, .tape = unix_tape, .owner = usk_owner },
 	{ .type = FD_TYPES__INETSK, .tape = inet_tape, .owner = isk_owner },

@@ -117,6 +117,7 @@ int tty_tape(struct restore *r, struct tape *tape, struct rfile *file, struct er
 int pidfd_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
 /* A task's become tape, before kinds do theirs late. */
 void pidfds_tape_late(struct restore *r, struct rtask *t);
+int mqueue_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
 int memfd_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
 /* All internet sockets of the tree at once. */
 int inet_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);

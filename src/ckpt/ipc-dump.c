@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "ckpt/dump-priv.h"
+#include "ckpt/mqueues.h"
 #include "ckpt/sysv.h"
 #include "img/pb/ipc-var.pb-c.h"
 
@@ -98,5 +99,7 @@ int ipc_write(struct dump *dump, uint32_t id, struct error *err)
 {
 	int r = write_settings(dump, id, err);
 
-	return r < 0 ? r : sysv_write(dump, id, err);
+	if (r == 0)
+		r = sysv_write(dump, id, err);
+	return r < 0 ? r : mqueue_collect(dump, id, err);
 }

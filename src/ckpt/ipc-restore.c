@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "ckpt/file-restore.h"
+#include "ckpt/mqueues.h"
 #include "ckpt/ns-restore.h"
 #include "ckpt/restore-priv.h"
 #include "ckpt/sysv.h"
@@ -137,6 +138,7 @@ static int tape_wishes(struct restore *r, struct tape *tape, const IpcVarEntry *
 int ipc_tape(struct restore *r, uint32_t id, struct error *err)
 {
 	struct tape *tape = r->root->build;
+	struct mqueue_needs mq = { 0 };
 	struct sysv_needs needs = { 0 };
 	IpcVarEntry *v = NULL;
 	uint64_t sem_now[4];
@@ -144,6 +146,8 @@ int ipc_tape(struct restore *r, uint32_t id, struct error *err)
 
 	if (ret >= 0)
 		ret = sysv_load(r, id, &needs, err);
+	if (ret >= 0)
+		ret = mqueue_needs_of(r, id, &mq, err);
 	if (ret < 0)
 		return ret;
 	struct setting settings[] = {
@@ -153,9 +157,9 @@ int ipc_tape(struct restore *r, uint32_t id, struct error *err)
 		{ "kernel/shmmax", v->shm_ctlmax, SHM_DEFAULT, 0 },
 		{ "kernel/shmall", v->shm_ctlall, SHM_DEFAULT, 0 },
 		{ "kernel/shmmni", v->shm_ctlmni, 4096, needs.segments },
-		{ "fs/mqueue/queues_max", v->mq_queues_max, 256, 0 },
-		{ "fs/mqueue/msg_max", v->mq_msg_max, 10, 0 },
-		{ "fs/mqueue/msgsize_max", v->mq_msgsize_max, 8192, 0 },
+		{ "fs/mqueue/queues_max", v->mq_queues_max, 256, mq.queues },
+		{ "fs/mqueue/msg_max", v->mq_msg_max, 10, mq.messages },
+		{ "fs/mqueue/msgsize_max", v->mq_msgsize_max, 8192, mq.message },
 		{ "fs/mqueue/msg_default", v->has_mq_msg_default ? v->mq_msg_default : 10, 10, 0 },
 		{ "fs/mqueue/msgsize_default",
 		  v->has_mq_msgsize_default ? v->mq_msgsize_default : 8192, 8192, 0 },
@@ -174,6 +178,8 @@ int ipc_tape(struct restore *r, uint32_t id, struct error *err)
 		ret = tape_sem_raised(r, tape, &needs, sem_now, err);
 	if (ret >= 0)
 		ret = sysv_tape(r, tape, err);
+	if (ret >= 0)
+		ret = mqueue_tape_queues(r, id, err);
 	if (ret >= 0)
 		ret = tape_settings(r, tape, v, settings, ARRAY_SIZE(settings), sem_now, err);
 	return ret < 0 ? ret : tape_wishes(r, tape, v, err);

@@ -46,6 +46,7 @@ struct rextra;
 struct rghost;
 struct rnetns;
 struct rshmems;
+struct rmqueues;
 struct rsysv;
 struct rmemfds;
 struct rwatched;
@@ -207,13 +208,14 @@ struct restore {
 	size_t n_extras;
 	struct rghost *ghosts; /* deleted files that are made again for a moment */
 	size_t n_ghosts;
-	struct rmemfds *memfds; /* memfd.c; NULL: not read yet */
-	struct rnetns *netns;	/* netns-restore.c; NULL: no new network namespace */
-	struct rttys *ttys;	/* tty-restore.c; NULL: not read yet */
-	struct rshmems *shmems; /* shmem-restore.c; NULL: not collected yet */
-	uint64_t shmem_window;	/* ... its addresses without memory */
-	struct rsysv *sysv;	/* sysv-restore.c; NULL: none */
-	bool shm_rmid_forced;	/* of the tree's IPC namespace */
+	struct rmemfds *memfds;	  /* memfd.c; NULL: not read yet */
+	struct rnetns *netns;	  /* netns-restore.c; NULL: no new network namespace */
+	struct rttys *ttys;	  /* tty-restore.c; NULL: not read yet */
+	struct rshmems *shmems;	  /* shmem-restore.c; NULL: not collected yet */
+	uint64_t shmem_window;	  /* ... its addresses without memory */
+	struct rsysv *sysv;	  /* sysv-restore.c; NULL: none */
+	struct rmqueues *mqueues; /* mqueues-restore.c; NULL: not read yet */
+	bool shm_rmid_forced;	  /* of the tree's IPC namespace */
 	FileLockEntry **locks;
 	size_t n_locks;
 	bool owners;	  /* some file has an owner that gets its signals */

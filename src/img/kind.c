@@ -24,6 +24,7 @@
 #include "img/pb/ipc-var.pb-c.h"
 #include "img/pb/mm.pb-c.h"
 #include "img/pb/mnt.pb-c.h"
+#include "img/pb/mqueue.pb-c.h"
 #include "img/pb/netdev.pb-c.h"
 #include "img/pb/pagemap.pb-c.h"
 #include "img/pb/pidns.pb-c.h"
@@ -160,6 +161,14 @@ static const struct img_kind_info kinds[IMG_KIND_N] = {
 	[IMG_KIND_TTY_DATA]      = ONE("TTY_DATA", "tty-data.img", 0x59413026, tty_data_entry),
 	[IMG_KIND_TUNFILE]       = ONE("TUNFILE", "tunfile.img", 0x57143751, tunfile_entry),
 	[IMG_KIND_MEMFD]         = ONE("MEMFD_INODE", "memfd.img", 0x48453499, memfd_inode_entry),
+	[IMG_KIND_MQUEUE]        = {
+		.name = "MQUEUE",
+		.pattern = "mqueue.img",
+		.first_magic = IMG_COMMON_MAGIC,
+		.magic = 0x4d515545,
+		.record = &mqueue_entry__descriptor,
+		.ours = true,
+	},
 	[IMG_KIND_PIDFD]         = ONE("PIDFD", "pidfd.img", 0x54435556, pidfd_entry),
 	[IMG_KIND_BPFMAP]        = ONE("BPFMAP_FILE", "bpfmap-file.img", 0x57506142, bpfmap_file_entry),
 	[IMG_KIND_BPFMAP_DATA]   = EXTRA("BPFMAP_DATA", "bpfmap-data.img", 0x64324033, bpfmap_data_entry, IMG_EXTRA_BPF),

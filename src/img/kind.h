@@ -1,5 +1,5 @@
 /*
- * kind: every sort of image file CRIU knows, as one const table.
+ * kind: every sort of image file CRIU knows, and one of our own, as one const table.
  *
  * A kind says how the file is called ("core-%u.img"), which magic words it
  * opens with, which protobuf message its records are, and what raw bytes
@@ -89,6 +89,7 @@ enum img_kind {
 	IMG_KIND_TTY_DATA,
 	IMG_KIND_TUNFILE,
 	IMG_KIND_MEMFD,
+	IMG_KIND_MQUEUE,
 	IMG_KIND_PIDFD,
 	IMG_KIND_BPFMAP,
 	IMG_KIND_BPFMAP_DATA,
@@ -125,6 +126,7 @@ struct img_kind_info {
 	const ProtobufCMessageDescriptor *record;
 	const ProtobufCMessageDescriptor *rest; /* of all records after the first; NULL: the same */
 	enum img_extra extra;
+	bool ours; /* CRIU has no such file */
 };
 
 /* Never NULL for a valid kind. */

@@ -19,7 +19,9 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	for (unsigned int kind = 0; kind < IMG_KIND_N; kind++) {
-		if (!img_kind_info((enum img_kind)kind)->record)
+		const struct img_kind_info *info = img_kind_info((enum img_kind)kind);
+
+		if (!info->record || info->ours)
 			continue;
 		if (sample_image(dir, (enum img_kind)kind, 1, &err) < 0) {
 			(void)fprintf(stderr, "every-image: %s\n", err.text);

@@ -31,9 +31,10 @@ assert_database_is_whole() {
 		and (select sum(bbalance) from pgbench_branches) = (select sum(delta) from pgbench_history)")" t "sums agree"
 	in_db pg_amcheck --install-missing --heapallindexed postgres
 	! cryopod exec db grep -E 'PANIC|FATAL|ERROR' /tmp/server
-	# It ends in an orderly way, and what it wrote is whole for a fresh one.
-	in_db pg_ctl stop -D /var/lib/postgresql/data -m fast -t 120
-	assert_equal "$(cryopod exec db /usr/lib/postgresql/15/bin/pg_controldata /var/lib/postgresql/data | sed -n 's/^Database cluster state: *//p')" "shut down" state
+	# It ends in an orderly way, and so does its container.
+	in_db pg_ctl stop -D /var/lib/postgresql/data -m fast --no-wait
+	assert_equal "$(cryopod wait db)" 0 "exit code"
+	assert_equal "$(cryopod logs db | grep ^state)" "state: shut down"
 }
 
 @test "pgbench finishes after a restore with nothing left in the page cache; sums agree" {

@@ -28,3 +28,4 @@ echo initialized
 as_user pgbench -c 8 -j 2 -T "$1" >/tmp/pgbench 2>&1
 echo "pgbench $?"
 wait
+pg_controldata "$data" | sed -n 's/^Database cluster state: */state: /p'
