@@ -157,7 +157,7 @@ int mqueue_collect(struct dump *dump, uint32_t ns_id, struct error *err)
 
 	if (r < 0)
 		return r == -ENODEV ? 0 : r; /* a kernel without them */
-	dir = fdopendir(dup(fd));
+	dir = fdopendir(fcntl(fd, F_DUPFD_CLOEXEC, 0));
 	if (!dir)
 		return err_sys(err, "list the message queues");
 	while (r == 0 && (errno = 0, entry = readdir(dir)))
