@@ -584,6 +584,34 @@ void fd_tape_owner(struct restore *r, struct rtask *t, uint32_t number)
 		tape_owner(r, t, number, owner);
 }
 
+static uint32_t file_flags(const struct restore *r, const FileEntry *e)
+{
+	const struct rfile *reg = NULL;
+
+	if (e->pipe)
+		return e->pipe->flags;
+	if (e->usk)
+		return e->usk->flags;
+	if (e->isk)
+		return e->isk->flags;
+	if (e->fifo)
+		reg = files_find(r, e->fifo->has_regf_id ? e->fifo->regf_id : e->fifo->id);
+	return reg && reg->entry->reg ? reg->entry->reg->flags : 0;
+}
+
+/* The signal tells the number by which it was asked for: here, not where it was staged. */
+static void tape_async(struct rtask *t, uint32_t number, uint32_t flags)
+{
+	const uint32_t status = flags & (O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME);
+
+	tape_call(t->become, SYS_fcntl,
+		  TAPE_ARGS(tape_imm(number), tape_imm(F_SETFL), tape_imm(status)),
+		  "flags of descriptor %u", number);
+	tape_call(t->become, SYS_fcntl,
+		  TAPE_ARGS(tape_imm(number), tape_imm(F_SETFL), tape_imm(status | O_ASYNC)),
+		  "flags of descriptor %u", number);
+}
+
 int fd_tape_late(struct restore *r, struct rtask *t, struct error *err)
 {
 	pidfds_tape_late(r, t);
@@ -603,6 +631,8 @@ int fd_tape_late(struct restore *r, struct rtask *t, struct error *err)
 					rtask_comm(t), t->fds[i]->fd);
 		if (owner)
 			tape_owner(r, t, t->fds[i]->fd, owner);
+		if (file_flags(r, file->entry) & O_ASYNC)
+			tape_async(t, t->fds[i]->fd, file_flags(r, file->entry));
 	}
 	return 0;
 }

@@ -105,6 +105,7 @@ int files_check(const struct restore *r, struct error *err);
 
 /* Kinds: each writes to R's tape what makes file->staging. Called once a file. */
 int reg_file_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
+void pipes_restore_done(struct restore *r);
 int pipe_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
 int fifo_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
 int eventfd_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);

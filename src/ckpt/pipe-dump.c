@@ -12,22 +12,19 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
-#include "base/fd.h"
 #include "base/log.h"
 #include "ckpt/dump-priv.h"
 #include "ckpt/fd-kind.h"
 #include "ckpt/file-ids.h"
 #include "img/pb/pipe-data.pb-c.h"
 
-/* All of the pipe's bytes, left where they are. */
-static int peek(int fd, size_t size, char **ret_data, size_t *ret_len, struct error *err)
+/* All of the pipe's bytes, left where they are, in a pipe of ours. */
+static int copy(int fd, size_t size, int *ret_out, size_t *ret_len, struct error *err)
 {
 	cleanup_fd int in = -EBADF;
 	cleanup_fd int out = -EBADF;
-	cleanup_free char *data = NULL;
 	int ends[2];
 	ssize_t n;
-	int r;
 
 	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
 		return err_sys(err, "make a pipe");
@@ -41,46 +38,60 @@ static int peek(int fd, size_t size, char **ret_data, size_t *ret_len, struct er
 		n = 0;
 	if (n < 0)
 		return err_sys(err, "copy its content");
-	data = malloc((size_t)n + 1);
-	if (!data)
-		return err_oom(err);
-	r = fd_read_all(out, data, (size_t)n);
-	if (r < 0)
-		return err_set(err, r, "copy its content");
-	*ret_data = take_ptr(&data);
+	*ret_out = take_fd(&out);
 	*ret_len = (size_t)n;
 	return 0;
 }
 
+static int write_piece(struct image *image, const struct dump_fd *fd, uint32_t size,
+		       const char *data, size_t len, struct error *err)
+{
+	PipeDataEntry entry = PIPE_DATA_ENTRY__INIT;
+	int r;
+
+	entry.pipe_id = (uint32_t)fd->look.st.st_ino;
+	entry.bytes = (uint32_t)len;
+	entry.has_size = true;
+	entry.size = size;
+	r = image_write(image, &entry.base, err);
+	return r < 0 ? r : image_write_raw(image, data, len, err);
+}
+
+/*
+ * What was written in packet mode (O_DIRECT) is read packet by packet, a copy of
+ * it, too: a record each. All else comes in one piece.
+ */
 static int write_content(struct dump *dump, struct image *image, enum img_kind kind,
 			 const struct dump_fd *fd, struct error *err)
 {
-	PipeDataEntry entry = PIPE_DATA_ENTRY__INIT;
 	cleanup_free char *data = NULL;
-	size_t len = 0;
+	cleanup_fd int out = -EBADF;
+	bool first = true;
+	size_t left = 0;
 	int size;
 	int r;
 
 	size = fcntl(fd->fd, F_GETPIPE_SZ);
 	if (size < 0)
 		return err_sys(err, "%s: size of the pipe", fd->look.where);
-	r = peek(fd->fd, (size_t)size, &data, &len, err);
+	r = copy(fd->fd, (size_t)size, &out, &left, err);
 	if (r < 0)
 		return err_wrap(err, r, "%s: pipe", fd->look.where);
-
-	entry.pipe_id = (uint32_t)fd->look.st.st_ino;
-	entry.bytes = (uint32_t)len;
-	entry.has_size = true;
-	entry.size = (uint32_t)size;
-	if (image->fd < 0) {
+	data = malloc(left + 1);
+	if (!data)
+		return err_oom(err);
+	if (image->fd < 0)
 		r = dump_image_create(dump, image, kind, 0, err);
-		if (r < 0)
-			return r;
+	while (r == 0 && (first || left)) {
+		ssize_t n = left ? read(out, data, left) : 0;
+
+		if (n < 0 || (left && n == 0))
+			return err_sys(err, "%s: pipe: copy its content", fd->look.where);
+		r = write_piece(image, fd, (uint32_t)size, data, (size_t)n, err);
+		left -= (size_t)n;
+		first = false;
 	}
-	r = image_write(image, &entry.base, err);
-	if (r < 0)
-		return r;
-	return image_write_raw(image, data, len, err);
+	return r;
 }
 
 static int by_value(const void *a, const void *b)
@@ -116,10 +127,6 @@ int pipe_dump(struct dump *dump, const struct dump_fd *fd, struct error *err)
 	PipeEntry entry = PIPE_ENTRY__INIT;
 	int r;
 
-	if (fd->flags & O_DIRECT)
-		return err_set(err, -EOPNOTSUPP,
-			       "%s: pipe in packet mode (O_DIRECT): this version can't save it",
-			       fd->look.where);
 	entry.id = fd->id;
 	entry.pipe_id = (uint32_t)fd->look.st.st_ino;
 	entry.flags = fd->flags;

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -19,49 +20,196 @@
 #include "img/pb/pipe-data.pb-c.h"
 
 #define PIPE_BYTES_MAX ((uint32_t)64 << 20)
-#define PIPE_STATUS_FLAGS (O_NONBLOCK | O_DIRECT | O_ASYNC)
+/* O_ASYNC is set late, by the number of a task; open(2) would set the flag and do nothing. */
+#define PIPE_STATUS_FLAGS (O_NONBLOCK | O_DIRECT)
 
-/* Size and content, through an end that can be written to without blocking. */
-static int tape_content(struct restore *r, struct tape *tape, enum img_kind kind, uint32_t pipe_id,
-			struct tape_arg end, struct error *err)
+/* All ends and contents, so that each pipe finds its own. */
+struct pipe_end {
+	uint32_t pipe_id;
+	struct rfile *file;
+};
+
+struct pipe_content {
+	uint32_t pipe_id;
+	const PipeDataEntry *data;
+	size_t order;	/* in the image; more than one: packets */
+	uint64_t bytes; /* area; 0: none */
+};
+
+struct contents {
+	struct pipe_content *v; /* ascending by pipe_id */
+	size_t n;
+};
+
+struct rpipes {
+	struct pipe_end *ends; /* ascending by pipe_id, then as in files.img */
+	size_t n_ends;
+	struct contents pipes, fifos;
+};
+
+static int by_id_and_place(const void *a, const void *b)
+{
+	const struct pipe_end *x = a;
+	const struct pipe_end *y = b;
+
+	if (x->pipe_id != y->pipe_id)
+		return x->pipe_id < y->pipe_id ? -1 : 1;
+	return x->file < y->file ? -1 : x->file > y->file;
+}
+
+static int by_id_and_order(const void *a, const void *b)
+{
+	const struct pipe_content *x = a;
+	const struct pipe_content *y = b;
+
+	if (x->pipe_id != y->pipe_id)
+		return x->pipe_id < y->pipe_id ? -1 : 1;
+	return x->order < y->order ? -1 : x->order > y->order;
+}
+
+static int load_contents(struct restore *r, enum img_kind kind, struct contents *ret,
+			 struct error *err)
 {
 	cleanup_image struct image image = IMAGE_INIT;
 	PipeDataEntry *data = NULL;
-	int ret = image_open(&image, r->opts->images_dir, kind, 0, err);
+	size_t size = 0;
+	int got = image_open(&image, r->opts->images_dir, kind, 0, err);
 
-	if (ret == -ENOENT)
+	if (got == -ENOENT)
 		return 0;
-	while (ret >= 0) {
-		uint64_t bytes;
-		uint32_t entry;
+	while (got >= 0 && (got = image_read(&image, &r->arena, &data, err)) > 0) {
+		struct pipe_content *c;
 
-		ret = image_read(&image, &r->arena, &data, err);
-		if (ret <= 0)
-			return ret;
-		if (data->pipe_id != pipe_id)
-			continue;
 		if (data->bytes > PIPE_BYTES_MAX)
 			return err_set(err, -EBADMSG, "%s: pipe %u holds %u bytes", image.name,
-				       pipe_id, data->bytes);
-		if (data->has_size && data->size)
-			tape_call(tape, SYS_fcntl,
-				  TAPE_ARGS(end, tape_imm(F_SETPIPE_SZ), tape_imm(data->size)),
-				  "size of pipe %u", pipe_id);
+				       data->pipe_id, data->bytes);
+		if (ret->n == size) {
+			size = size ? 2 * size : 64;
+			c = reallocarray(ret->v, size, sizeof(*c));
+			if (!c)
+				return err_oom(err);
+			ret->v = c;
+		}
+		c = &ret->v[ret->n];
+		*c = (struct pipe_content){ .pipe_id = data->pipe_id,
+					    .data = data,
+					    .order = ret->n++ };
 		if (!data->bytes)
-			return 0;
-		bytes = area_alloc(&r->area, data->bytes, 8);
-		if (!bytes)
+			continue;
+		c->bytes = area_alloc(&r->area, data->bytes, 8);
+		if (!c->bytes)
 			return err_oom(err);
-		ret = image_read_raw(&image, area_data(&r->area, bytes), data->bytes, err);
-		if (ret < 0)
-			return ret;
-		entry = tape_call(tape, SYS_write,
-				  TAPE_ARGS(end, tape_at(bytes), tape_imm(data->bytes)),
-				  "content of pipe %u", pipe_id);
-		tape_expect(tape, entry, PIE_RULE_EQUAL, data->bytes);
-		return 0;
+		got = image_read_raw(&image, area_data(&r->area, c->bytes), data->bytes, err);
 	}
-	return ret;
+	if (ret->n)
+		qsort(ret->v, ret->n, sizeof(*ret->v), by_id_and_order);
+	return got < 0 ? got : 0;
+}
+
+static int load_pipes(struct restore *r, struct error *err)
+{
+	struct rpipes *pipes = r->pipes;
+	int ret;
+
+	if (pipes)
+		return 0;
+	pipes = r->pipes = calloc(1, sizeof(*pipes));
+	if (!pipes)
+		return err_oom(err);
+	pipes->ends = calloc(r->n_files ? r->n_files : 1, sizeof(*pipes->ends));
+	if (!pipes->ends)
+		return err_oom(err);
+	for (size_t i = 0; i < r->n_files; i++) {
+		const FileEntry *e = r->files[i].entry;
+
+		if (e->type == FD_TYPES__PIPE && e->pipe)
+			pipes->ends[pipes->n_ends++] =
+				(struct pipe_end){ .pipe_id = e->pipe->pipe_id,
+						   .file = &r->files[i] };
+	}
+	qsort(pipes->ends, pipes->n_ends, sizeof(*pipes->ends), by_id_and_place);
+	ret = load_contents(r, IMG_KIND_PIPES_DATA, &pipes->pipes, err);
+	return ret < 0 ? ret : load_contents(r, IMG_KIND_FIFO_DATA, &pipes->fifos, err);
+}
+
+void pipes_restore_done(struct restore *r)
+{
+	if (!r->pipes)
+		return;
+	free(r->pipes->pipes.v);
+	free(r->pipes->fifos.v);
+	free(r->pipes->ends);
+	free(r->pipes);
+}
+
+/* The ends of one pipe; *ret_n of them. */
+static const struct pipe_end *ends_of(const struct restore *r, uint32_t pipe_id, size_t *ret_n)
+{
+	const struct rpipes *pipes = r->pipes;
+	size_t low = 0;
+	size_t high = pipes->n_ends;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (pipes->ends[middle].pipe_id < pipe_id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (high = low; high < pipes->n_ends && pipes->ends[high].pipe_id == pipe_id; high++)
+		;
+	*ret_n = high - low;
+	return pipes->ends + low;
+}
+
+static void tape_packet_mode(struct tape *tape, struct tape_arg end, uint32_t pipe_id, bool on)
+{
+	tape_call(tape, SYS_fcntl,
+		  TAPE_ARGS(end, tape_imm(F_SETFL), tape_imm(on ? O_DIRECT | O_NONBLOCK : 0)),
+		  "packet mode of pipe %u", pipe_id);
+}
+
+/* Size and content, through an end that can be written to without blocking. */
+static void tape_content(const struct contents *contents, struct tape *tape, uint32_t pipe_id,
+			 struct tape_arg end, bool packets)
+{
+	size_t low = 0;
+	size_t high = contents->n;
+	const struct pipe_content *c;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (contents->v[middle].pipe_id < pipe_id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	c = contents->v + low;
+	while (high < contents->n && contents->v[high].pipe_id == pipe_id)
+		high++;
+	if (high == low)
+		return;
+	packets = packets || high - low > 1;
+	if (c->data->has_size && c->data->size)
+		tape_call(tape, SYS_fcntl,
+			  TAPE_ARGS(end, tape_imm(F_SETPIPE_SZ), tape_imm(c->data->size)),
+			  "size of pipe %u", pipe_id);
+	if (packets)
+		tape_packet_mode(tape, end, pipe_id, true);
+	for (; low < high; low++, c++) {
+		uint32_t entry;
+
+		if (!c->data->bytes)
+			continue;
+		entry = tape_call(tape, SYS_write,
+				  TAPE_ARGS(end, tape_at(c->bytes), tape_imm(c->data->bytes)),
+				  "content of pipe %u", pipe_id);
+		tape_expect(tape, entry, PIE_RULE_EQUAL, c->data->bytes);
+	}
+	if (packets)
+		tape_packet_mode(tape, end, pipe_id, false);
 }
 
 /* Another description of the pipe that `from` is an end of. */
@@ -114,42 +262,42 @@ static int tape_take_end(struct restore *r, struct tape *tape, uint64_t number, 
 static int tape_new_pipe(struct restore *r, struct tape *tape, uint32_t pipe_id, struct error *err)
 {
 	uint64_t ends = area_alloc(&r->area, 2 * sizeof(int32_t), 8);
+	const struct pipe_end *all;
 	struct rfile *reader = NULL;
 	struct rfile *writer = NULL;
-	int ret;
+	bool packets = false;
+	size_t n;
+	int ret = 0;
 
+	all = ends_of(r, pipe_id, &n);
 	tape_call(tape, SYS_pipe2, TAPE_ARGS(tape_at(ends), tape_imm(0)), "making pipe %u",
 		  pipe_id);
-	ret = tape_content(r, tape, IMG_KIND_PIPES_DATA, pipe_id, tape_load32(ends + 4), err);
-	if (ret < 0)
-		return ret;
-	for (size_t i = 0; i < r->n_files; i++) {
-		const FileEntry *e = r->files[i].entry;
+	for (size_t i = 0; i < n; i++) {
+		uint32_t mode = all[i].file->entry->pipe->flags & O_ACCMODE;
 
-		if (e->type != FD_TYPES__PIPE || !e->pipe || e->pipe->pipe_id != pipe_id)
-			continue;
-		if ((e->pipe->flags & O_ACCMODE) == O_RDONLY && !reader)
-			reader = &r->files[i];
-		else if ((e->pipe->flags & O_ACCMODE) == O_WRONLY && !writer)
-			writer = &r->files[i];
+		if (mode == O_WRONLY && all[i].file->entry->pipe->flags & O_DIRECT)
+			packets = true;
+		if (mode == O_RDONLY && !reader)
+			reader = all[i].file;
+		else if (mode == O_WRONLY && !writer)
+			writer = all[i].file;
 	}
+	tape_content(&r->pipes->pipes, tape, pipe_id, tape_load32(ends + 4), packets);
 	if (reader)
 		ret = tape_take_end(r, tape, ends, reader, err);
 	if (ret >= 0 && writer)
 		ret = tape_take_end(r, tape, ends + 4, writer, err);
-	for (size_t i = 0; ret >= 0 && i < r->n_files; i++) {
-		const FileEntry *e = r->files[i].entry;
-		struct rfile *file = &r->files[i];
+	for (size_t i = 0; ret >= 0 && i < n; i++) {
+		struct rfile *file = all[i].file;
 		const struct rfile *from = reader ? reader : writer;
 
-		if (e->type != FD_TYPES__PIPE || !e->pipe || e->pipe->pipe_id != pipe_id ||
-		    file == reader || file == writer)
+		if (file == reader || file == writer)
 			continue;
 		file->planned = true;
 		if (!from)
 			return err_set(err, -EOPNOTSUPP, "pipe %u is open for both ways only",
 				       pipe_id);
-		ret = tape_reopen(r, tape, from->staging, file, e->pipe->flags, err);
+		ret = tape_reopen(r, tape, from->staging, file, file->entry->pipe->flags, err);
 	}
 	if (ret < 0)
 		return ret;
@@ -169,16 +317,17 @@ static int tape_new_pipe(struct restore *r, struct tape *tape, uint32_t pipe_id,
 static int tape_inherited(struct restore *r, struct tape *tape, struct rfile *first, int handed,
 			  struct error *err)
 {
-	for (size_t i = 0; i < r->n_files; i++) {
-		struct rfile *file = &r->files[i];
-		const PipeEntry *pipe = file->entry->pipe;
+	size_t n;
+	const struct pipe_end *all = ends_of(r, first->entry->pipe->pipe_id, &n);
+
+	for (size_t i = 0; i < n; i++) {
+		struct rfile *file = all[i].file;
 		int ret;
 
-		if (file->entry->type != FD_TYPES__PIPE || !pipe || file == first ||
-		    pipe->pipe_id != first->entry->pipe->pipe_id)
+		if (file == first)
 			continue;
 		file->planned = true;
-		ret = tape_reopen(r, tape, handed, file, pipe->flags, err);
+		ret = tape_reopen(r, tape, handed, file, file->entry->pipe->flags, err);
 		if (ret < 0)
 			return ret;
 	}
@@ -195,6 +344,9 @@ int pipe_tape(struct restore *r, struct tape *tape, struct rfile *file, struct e
 
 	if (!pipe)
 		return err_set(err, -EBADMSG, "files.img: pipe %u has no record", file->entry->id);
+	ret = load_pipes(r, err);
+	if (ret < 0)
+		return ret;
 	snprintf(key, sizeof(key), "pipe:[%u]", pipe->pipe_id);
 	ret = inherit_file(r, file, key, err);
 	if (ret < 0)
@@ -237,15 +389,14 @@ int fifo_tape(struct restore *r, struct tape *tape, struct rfile *file, struct e
 	ret = reg_file_open(r, tape, reg, O_RDWR, &helper, err);
 	if (ret < 0)
 		return ret;
-	ret = reg_file_open(r, tape, reg, reg->entry->reg->flags, &slot, err);
+	ret = reg_file_open(r, tape, reg, reg->entry->reg->flags & ~(uint32_t)O_ASYNC, &slot, err);
 	if (ret < 0)
 		return ret;
-	if (first) {
-		ret = tape_content(r, tape, IMG_KIND_FIFO_DATA, fifo->pipe_id, tape_slot(helper),
-				   err);
-		if (ret < 0)
-			return ret;
-	}
+	ret = load_pipes(r, err);
+	if (ret < 0)
+		return ret;
+	if (first)
+		tape_content(&r->pipes->fifos, tape, fifo->pipe_id, tape_slot(helper), false);
 	file->staging = fd_stage(r, err);
 	if (file->staging < 0)
 		return file->staging;

@@ -50,6 +50,7 @@ struct rmqueues;
 struct rsysv;
 struct rmemfds;
 struct rwatched;
+struct rpipes;
 struct rttys;
 struct frame_context;
 struct rmounts;
@@ -224,6 +225,7 @@ struct restore {
 	size_t fd_next;	  /* staging numbers below are given */
 	int *own_fds;	  /* M's own, opened for the tree; closed at the end */
 	size_t n_own_fds;
+	struct rpipes *pipes;	  /* pipe-restore.c */
 	bool pidfds;		  /* some stand for processes of the tree */
 	bool watching;		  /* inotify or fanotify: R adds what they watch at the end */
 	struct rwatched *watched; /* watches-restore.c */

@@ -335,6 +335,7 @@ static void restore_done(struct restore *r)
 {
 	files_done(r);
 	watches_done(r);
+	pipes_restore_done(r);
 	shmem_restore_done(r);
 	sysv_restore_done(r);
 	area_done(&r->area);
