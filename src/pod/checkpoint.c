@@ -247,10 +247,10 @@ static bool is_complete(struct pod *pod, const struct container *c, const struct
 static int check_dump(const struct container *c, const struct checkpoint_options *o,
 		      struct error *err)
 {
-	if (c->state.status != STATUS_RUNNING)
-		return err_set(err, -EBUSY,
-			       "\"%s\" is not running, cannot checkpoint: container state improper",
-			       status_name(c->state.status));
+	int r = checkpoint_check_status(c, err);
+
+	if (r < 0)
+		return r;
 	if (container_config_bool(c, "autoRemove") && !o->export)
 		return err_set(err, -EINVAL,
 			       "cannot checkpoint containers that have been started with '--rm' "

@@ -20,6 +20,7 @@
 
 #include "base/strv.h"
 
+struct buf;
 struct container;
 struct error;
 struct export_options;
@@ -48,6 +49,16 @@ struct checkpoint_result {
 /* -EBUSY: it does not run. -EIO: the runtime failed, in its words. */
 int checkpoint_make(struct pod *pod, struct held *held, const struct checkpoint_options *o,
 		    struct checkpoint_result *ret, struct error *err);
+
+/* -EBUSY: it does not run. */
+int checkpoint_check_status(const struct container *c, struct error *err);
+
+/*
+ * Nothing is stopped or written: what can't be saved is added to *out, a line each, below some
+ * a second one "  hint: ...". -EIO: there is something. -EOPNOTSUPP: the runtime can't be asked.
+ */
+int checkpoint_check(const struct pod *pod, const struct held *held, const struct strv *words,
+		     struct buf *out, struct error *err);
 
 /* The lock is free when it returns. -EBUSY: it runs or is paused. -ENOENT: there is no complete
  * checkpoint. */

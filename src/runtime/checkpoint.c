@@ -8,6 +8,7 @@
 #include "base/proc.h"
 #include "cryo/dump.h"
 #include "runtime/cgroup-tasks.h"
+#include "runtime/checkpoint.h"
 #include "runtime/container.h"
 #include "runtime/destroy.h"
 #include "runtime/images.h"
@@ -16,7 +17,7 @@
 #include "runtime/spec.h"
 #include "runtime/streams.h"
 
-static int check_status(const struct container *c, struct error *err)
+int checkpoint_check_status(const struct container *c, struct error *err)
 {
 	const enum container_status status = container_status(c);
 
@@ -44,11 +45,8 @@ static int by_number(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/*
- * What `exec` brought into the container is nobody's child in there, so it is
- * not in the tree that is saved, and would die with the init.
- */
-static int refuse_strays(const struct container *c, struct error *err)
+int checkpoint_strays(const struct container *c, checkpoint_found *found, void *arg,
+		      struct error *err)
 {
 	cleanup_free pid_t *pids = NULL;
 	size_t n = 0;
@@ -59,20 +57,43 @@ static int refuse_strays(const struct container *c, struct error *err)
 		return r;
 	if (n > 0)
 		qsort(pids, n, sizeof(*pids), by_number);
+	r = 0;
 	for (size_t i = 0; i < n; i++) {
+		struct error obstacle = ERROR_INIT;
 		struct proc_stat stat;
 
 		if (pids[i] == c->init.pid || proc_stat_of(pids[i], &stat, NULL) < 0 ||
 		    stat.state == 'Z' || bsearch(&stat.ppid, pids, n, sizeof(*pids), by_number))
 			continue;
-		r = err_set(
-			err, -EOPNOTSUPP,
-			"process %d (%s) was brought into the container by exec: it can't be saved",
-			pids[i], stat.comm);
-		err_hint(err, "wait for its end, or end it");
-		return r;
+		(void)err_set(&obstacle, -EOPNOTSUPP,
+			      "process %d (%s) was brought into the container by exec: it can't be "
+			      "saved",
+			      pids[i], stat.comm);
+		err_hint(&obstacle, "wait for its end, or end it");
+		found(arg, &obstacle);
+		r++;
 	}
-	return 0;
+	return r;
+}
+
+static void keep_first(void *arg, const struct error *obstacle)
+{
+	struct error *first = arg;
+
+	if (!first->code)
+		*first = *obstacle;
+}
+
+static int refuse_strays(const struct container *c, struct error *err)
+{
+	struct error first = ERROR_INIT;
+	int r = checkpoint_strays(c, keep_first, &first, err);
+
+	if (r <= 0)
+		return r;
+	if (err)
+		*err = first;
+	return first.code;
 }
 
 struct dump_context {
@@ -108,6 +129,23 @@ static int complete(void *arg, struct error *err)
 	return r < 0 || ctx->hold_fd < 0 ? r : hold(ctx->hold_fd, err);
 }
 
+void checkpoint_dump_opts(const struct container *c, const struct checkpoint_opts *opts,
+			  const struct outside *outside, struct cryo_dump_opts *ret)
+{
+	ret->pid = c->init.pid;
+	ret->root = c->rootfs;
+	ret->after = opts->leave_running ? CRYO_AFTER_RUN : CRYO_AFTER_KILL;
+	ret->shell_job = opts->shell_job;
+	ret->orphan_pts_master = true; /* a console: the caller of create has its master */
+	ret->file_locks = opts->file_locks;
+	ret->tcp_established = opts->tcp_established;
+	ret->tcp_skip_in_flight = opts->tcp_skip_in_flight;
+	ret->ext_unix_sk = opts->ext_unix_sk;
+	ret->link_remap = opts->link_remap;
+	ret->externals = strv_argv(&outside->externals);
+	ret->empty_ns = strv_argv(&outside->empty_ns);
+}
+
 static int dump(const struct container *c, const struct checkpoint_opts *opts,
 		const struct images *images, const struct outside *outside, struct error *err)
 {
@@ -118,25 +156,29 @@ static int dump(const struct container *c, const struct checkpoint_opts *opts,
 	};
 	struct cryo_dump_opts dump_opts = CRYO_DUMP_OPTS_INIT;
 
-	dump_opts.pid = c->init.pid;
+	checkpoint_dump_opts(c, opts, outside, &dump_opts);
 	dump_opts.images_dir = images->dir;
 	dump_opts.work_dir = images->work;
-	dump_opts.root = c->rootfs;
-	dump_opts.after = opts->leave_running ? CRYO_AFTER_RUN : CRYO_AFTER_KILL;
 	dump_opts.cgroups = images->cgroups;
-	dump_opts.shell_job = opts->shell_job;
-	dump_opts.orphan_pts_master = true; /* a console: the caller of create has its master */
-	dump_opts.file_locks = opts->file_locks;
-	dump_opts.tcp_established = opts->tcp_established;
-	dump_opts.tcp_skip_in_flight = opts->tcp_skip_in_flight;
-	dump_opts.ext_unix_sk = opts->ext_unix_sk;
-	dump_opts.link_remap = opts->link_remap;
-	dump_opts.externals = strv_argv(&outside->externals);
-	dump_opts.empty_ns = strv_argv(&outside->empty_ns);
 	dump_opts.early_stats = opts->hold_fd >= 0;
 	dump_opts.complete = complete;
 	dump_opts.arg = &ctx;
 	return cryo_dump(&dump_opts, NULL, err);
+}
+
+int checkpoint_outside(const struct container *c, const struct checkpoint_opts *opts,
+		       struct outside *ret, struct error *err)
+{
+	cleanup_spec struct spec spec = SPEC_INIT;
+	int r = spec_load_at(c->dir, CONTAINER_CONFIG, &spec, err);
+
+	if (r >= 0)
+		r = outside_for_dump(&spec, c, ret, err);
+	if (r < 0)
+		return r;
+	for (char *const *ns = opts->empty_ns; ns && *ns; ns++)
+		strv_add(&ret->empty_ns, *ns);
+	return strv_ok(&ret->empty_ns) ? 0 : err_oom(err);
 }
 
 static void tell_status(int fd)
@@ -150,22 +192,15 @@ static int checkpoint(const struct container *c, const struct checkpoint_opts *o
 {
 	cleanup_outside struct outside outside = OUTSIDE_INIT;
 	cleanup_images struct images images = IMAGES_INIT;
-	cleanup_spec struct spec spec = SPEC_INIT;
 	int r;
 
-	r = check_status(c, err);
+	r = checkpoint_check_status(c, err);
 	if (r >= 0)
 		r = refuse_strays(c, err);
 	if (r >= 0)
 		r = images_open(opts, true, &images, err);
 	if (r >= 0)
-		r = spec_load_at(c->dir, CONTAINER_CONFIG, &spec, err);
-	if (r >= 0)
-		r = outside_for_dump(&spec, c, &outside, err);
-	for (char *const *ns = opts->empty_ns; r >= 0 && ns && *ns; ns++)
-		strv_add(&outside.empty_ns, *ns);
-	if (r >= 0 && !strv_ok(&outside.empty_ns))
-		r = err_oom(err);
+		r = checkpoint_outside(c, opts, &outside, err);
 	if (r >= 0)
 		r = dump(c, opts, &images, &outside, err);
 	if (r < 0)

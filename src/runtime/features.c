@@ -47,7 +47,7 @@ int runtime_features(char **ret, struct error *err)
 	(void)snprintf(version, sizeof(version), "%u.%u.%u", v->major, v->minor, v->micro);
 	features = json_pack(
 		"{s:s, s:s, s:[s,s,s,s,s,s], s:o, s:{s:[s,s,s,s,s,s,s,s], s:o,"
-		" s:{s:b, s:b, s:b, s:b}, s:o, s:{s:b}, s:{s:b}, s:{s:b}}, s:{s:s, s:s, s:s}}",
+		" s:{s:b, s:b, s:b, s:b}, s:o, s:{s:b}, s:{s:b}, s:{s:b}}, s:{s:s, s:s, s:s, s:s}}",
 		"ociVersionMin", "1.0.0", "ociVersionMax", "1.0.2", "hooks", "prestart",
 		"createRuntime", "createContainer", "startContainer", "poststart", "poststop",
 		"mountOptions", mount_words(), "linux", "namespaces", "cgroup", "ipc", "mount",
@@ -56,7 +56,8 @@ int runtime_features(char **ret, struct error *err)
 		seccomp_part(), "apparmor", "enabled", 0, "selinux", "enabled", 0, "intelRdt",
 		"enabled", 0, "annotations", "io.github.seccomp.libseccomp.version", version,
 		"org.opencontainers.runc.checkpoint.enabled", "true",
-		"io.cryopod.runtime.checkpoint.hold", "true");
+		"io.cryopod.runtime.checkpoint.hold", "true", "io.cryopod.runtime.checkpoint.check",
+		"true");
 	if (!features)
 		return err_oom(err);
 	return json_format(features, 4, ret, err);

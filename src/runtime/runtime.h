@@ -133,6 +133,13 @@ struct checkpoint_opts {
 int runtime_checkpoint(const struct runtime *rt, const char *id, const struct checkpoint_opts *opts,
 		       struct error *err);
 
+/* Each thing in the way of a checkpoint is told to `found`; the container is not stopped or touched,
+ * and images are none of this. Returns how many there were. */
+int runtime_checkpoint_check(const struct runtime *rt, const char *id,
+			     const struct checkpoint_opts *opts,
+			     void (*found)(void *arg, const struct error *obstacle), void *arg,
+			     struct error *err);
+
 struct restore_opts {
 	struct checkpoint_opts images; /* leave_running, pre_dump mean nothing here */
 	struct create_opts create;

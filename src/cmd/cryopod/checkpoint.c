@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -25,6 +26,7 @@ struct checkpoint_command {
 	bool file_locks;
 	bool pre_checkpoint;
 	bool with_previous;
+	bool check;
 	struct export_options export;
 	const char *create_image;
 	struct statistics statistics;
@@ -32,6 +34,8 @@ struct checkpoint_command {
 
 static const struct opt checkpoint_option_table[] = {
 	OPT_FLAG('a', "all", struct checkpoint_command, all, "all running containers"),
+	OPT_FLAG(0, "check", struct checkpoint_command, check,
+		 "only list what stands in the way of one"),
 	OPT_STRING('c', "compress", struct checkpoint_command, export.compress, "none|gzip|zstd",
 		   "how the archive is compressed (zstd)"),
 	OPT_STRING(0, "create-image", struct checkpoint_command, create_image, "NAME", NULL),
@@ -55,6 +59,31 @@ static const struct opt checkpoint_option_table[] = {
 	OPT_FLAG(0, "with-previous", struct checkpoint_command, with_previous, NULL),
 	OPT_END,
 };
+
+/* Obstacles carry their container's name, hints follow them. */
+static void print_obstacles(const char *name, char *lines)
+{
+	char *rest = NULL;
+
+	for (char *line = strtok_r(lines, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+		if (line[0] == ' ')
+			printf("%s\n", line);
+		else
+			printf("%s: %s\n", name, line);
+}
+
+static int act_check(struct pod *pod, struct held *held, void *arg, struct error *err)
+{
+	const struct checkpoint_command *o = arg;
+	cleanup_buf struct buf lines = BUF_INIT;
+	int r = checkpoint_check(pod, held, &o->checkpoint.words, &lines, err);
+
+	if (r == 0)
+		printf("%s: nothing stands in the way of a checkpoint\n", held->c.name);
+	else if (lines.len && buf_ok(&lines))
+		print_obstacles(held->c.name, lines.data);
+	return r < 0 ? r : 1;
+}
 
 static int act(struct pod *pod, struct held *held, void *arg, struct error *err)
 {
@@ -89,6 +118,12 @@ static int check(const struct checkpoint_command *o, int n_names, struct error *
 	if (o->with_previous && o->pre_checkpoint)
 		return err_set(err, -EINVAL,
 			       "--with-previous can not be used with --pre-checkpoint");
+	if (o->check && (o->checkpoint.leave_running || o->checkpoint.keep || o->checkpoint.stats ||
+			 o->export.file))
+		return err_set(
+			err, -EINVAL,
+			"--check only looks: it can not be used with --leave-running, --keep, "
+			"--print-stats or --export");
 	if (o->create_image)
 		return err_set(err, -EOPNOTSUPP, "--create-image is not supported by this version");
 	if (o->export.file && (o->all || n_names > 1))
@@ -113,6 +148,8 @@ static int run_checkpoint(const struct command *cmd, int argc, char **argv, void
 		return r;
 	each.all = o.all;
 	each.latest = o.latest;
+	if (o.check)
+		each.act = act_check;
 	r = each_check(&each, argc, &err);
 	if (r == 0)
 		r = check(&o, argc, &err);

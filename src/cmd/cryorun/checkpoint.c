@@ -1,6 +1,8 @@
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 
+#include "base/err.h"
 #include "cmd/cryorun/commands.h"
 #include "cmd/cryorun/engine-log.h"
 #include "cmd/cryorun/program.h"
@@ -9,6 +11,7 @@ struct checkpoint_values {
 	struct checkpoint_opts dump;
 	struct strv empty_ns;
 	bool auto_dedup;
+	bool check;
 };
 
 #define DUMP(s, n, field, h) OPT_FLAG(s, n, struct checkpoint_values, dump.field, h)
@@ -39,8 +42,40 @@ static const struct opt options[] = {
 	OPT_LIST(0, "empty-ns", struct checkpoint_values, empty_ns, "KIND",
 		 "do not save what is in that namespace"),
 	OPT_FLAG(0, "auto-dedup", struct checkpoint_values, auto_dedup, NULL),
+	OPT_FLAG(0, "check", struct checkpoint_values, check,
+		 "only list what can't be saved; nothing is stopped or written"),
 	OPT_END,
 };
+
+static void print_obstacle(void *arg, const struct error *obstacle)
+{
+	(void)arg;
+	printf("%s\n", obstacle->text);
+	if (obstacle->hint[0])
+		printf("  hint: %s\n", obstacle->hint);
+}
+
+static int check(const struct program *program, const char *id, const struct checkpoint_opts *opts,
+		 struct error *err)
+{
+	int r = runtime_checkpoint_check(&program->runtime, id, opts, print_obstacle, NULL, err);
+
+	if (r > 0)
+		return err_set(err, -EOPNOTSUPP, "%d obstacle%s to a checkpoint of container '%s'",
+			       r, r == 1 ? "" : "s", id);
+	return r;
+}
+
+static int save(struct program *program, const char *id, const struct checkpoint_opts *opts,
+		struct error *err)
+{
+	int r;
+
+	engine_log_begin(program, opts, "dump.log");
+	r = runtime_checkpoint(&program->runtime, id, opts, err);
+	engine_log_end(program, r, err);
+	return r;
+}
 
 static int run(const struct command *cmd, int argc, char **argv, void *arg)
 {
@@ -51,9 +86,8 @@ static int run(const struct command *cmd, int argc, char **argv, void *arg)
 
 	if (r == PROGRAM_GO_ON) {
 		o.dump.empty_ns = strv_argv(&o.empty_ns);
-		engine_log_begin(program, &o.dump, "dump.log");
-		r = runtime_checkpoint(&program->runtime, argv[0], &o.dump, &err);
-		engine_log_end(program, r, &err);
+		r = o.check ? check(program, argv[0], &o.dump, &err)
+			    : save(program, argv[0], &o.dump, &err);
 		r = program_end(program, r, &err);
 	}
 	strv_done(&o.empty_ns);

@@ -231,3 +231,36 @@ kept"
 	EOF
 	assert_goes_on c1
 }
+
+@test "--check lists all that stands in the way, and touches nothing" {
+	start_looper c1
+	run -0 cryopod container checkpoint --check c1
+	assert_equal "$output" "c1: nothing stands in the way of a checkpoint"
+	# Two that exec brought in, and a deleted file that is too large.
+	cryopod run -d --name c2 "$IMAGE" sh -c "exec 5<>/big; rm /big; head -c 2000000 /dev/zero >&5; exec sleep 1000" >/dev/null
+	wait_for file_has "/proc/$(field c2 Pid)/comm" sleep
+	cryopod exec -d c2 sleep 1001 >/dev/null
+	cryopod exec -d c2 sleep 1002 >/dev/null
+	pid=$(field c2 Pid)
+	run -125 --separate-stderr cryopod container checkpoint --check c2
+	assert_equal "$(grep -c '^c2: process .* (sleep) was brought into the container by exec' <<<"$output")" 2
+	assert_has "fd 5: deleted file '/big (deleted)' has"
+	assert_has "
+  hint: raise the limit"
+	assert_equal "${#lines[@]}" 6 lines
+	[[ $stderr = *"3 obstacles to a checkpoint of container"* ]]
+	assert_equal "$(field c2 Status):$(field c2 Pid)" "running:$pid"
+	[ -z "$(find "$TEST_DIR/root/containers" -path '*/userdata/checkpoint*')" ]
+	# Each of all is told; --check is not mixed up with the real thing.
+	run -125 --separate-stderr cryopod container checkpoint --check --all
+	assert_has "c1: nothing stands in the way"
+	assert_has "c2: process"
+	assert_equal "$(field c1 Status)" running
+	for option in --leave-running --keep --print-stats; do
+		run -125 cryopod container checkpoint --check "$option" c1
+		assert_has "only looks"
+	done
+	cryopod kill c1 >/dev/null
+	run -125 cryopod container checkpoint --check c1
+	assert_has "is not running, cannot checkpoint"
+}

@@ -196,3 +196,18 @@ goes_on() { wait_for lines_more_than $(($(wc -l <"$TEST_DIR/c/log") + 3)); }
 	restore
 	goes_on
 }
+
+@test "--check only lists what can't be saved" {
+	begin_loop
+	run -0 cryorun checkpoint --check c
+	assert_equal "$output" ""
+	cryorun exec --detach c sleep 1000
+	run -1 --separate-stderr cryorun checkpoint --check c
+	assert_has "(sleep) was brought into the container by exec: it can't be saved
+  hint: "
+	[[ $stderr = *"1 obstacle to a checkpoint of container 'c'"* ]]
+	[ ! -e checkpoint ] && [ ! -e "$TEST_DIR/c/img" ]
+	goes_on
+	run -0 cryorun features
+	jq -e '.annotations["io.cryopod.runtime.checkpoint.check"] == "true"' <<<"$output"
+}
