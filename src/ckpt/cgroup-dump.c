@@ -24,10 +24,20 @@ struct cgroup_set {
 	CgSetEntry *entry;
 };
 
+/* A group that was read before the freeze: nobody in it can change it. */
+struct cgroup_ahead {
+	struct cgroup_ahead *next;
+	const struct cgroup_hierarchy *hierarchy;
+	const char *path;
+	CgroupDirEntry *dir;
+};
+
 struct dump_cgroups {
 	struct cgroup_set sets[SETS_MAX]; /* [0] is our own; number = index + 1 */
 	size_t n;
 	struct cgroupfs mounted;
+	struct cgroup_ahead *ahead;
+	bool by_thread; /* some thread is not where its process is */
 };
 
 /*
@@ -106,6 +116,79 @@ static int set_number(struct dump *dump, const char *text, uint32_t *ret, struct
 	return 0;
 }
 
+static const struct cgroup_hierarchy *hierarchy_of(const struct cgroupfs *mounted,
+						   const char *names)
+{
+	for (size_t i = 0; i < mounted->n; i++) {
+		if (!strcmp(mounted->hierarchies[i].controllers, names))
+			return &mounted->hierarchies[i];
+	}
+	return NULL;
+}
+
+/* The groups of the root task, which as a rule are those of all. */
+static int read_ahead(struct dump *dump, struct error *err)
+{
+	const char *text;
+	CgSetEntry *set;
+	char path[32];
+	int r;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/cgroup", dump->opts->pid); /* always fits */
+	r = read_text(AT_FDCWD, path, &dump->arena, &text, err);
+	if (r == 0)
+		r = cgroup_set_parse(text, &dump->arena, &set, err);
+	for (size_t i = 0; r == 0 && i < set->n_ctls; i++) {
+		const CgMemberEntry *ctl = set->ctls[i];
+		const struct cgroup_hierarchy *hierarchy =
+			hierarchy_of(&dump->cgroups->mounted, ctl->name);
+		struct cgroup_ahead *ahead = arena_new(&dump->arena, struct cgroup_ahead);
+
+		if (!ahead)
+			return err_oom(err);
+		if (!hierarchy || cgroup_path_covers(ctl->path, hierarchy->own))
+			continue;
+		*ahead = (struct cgroup_ahead){ .next = dump->cgroups->ahead,
+						.hierarchy = hierarchy,
+						.path = ctl->path };
+		r = cgroup_dir_read(dump, hierarchy, ctl->path, &ahead->dir, err);
+		if (r > 0)
+			dump->cgroups->ahead = ahead;
+		r = r < 0 ? r : 0;
+	}
+	return r;
+}
+
+/* Each thread's groups cost a file: too much for the freeze, if all are where their process is. */
+static int look_at_threads(struct dump *dump, pid_t host_pid, struct error *err)
+{
+	cleanup_free pid_t *tids = NULL;
+	cleanup_free pid_t *children = NULL;
+	const char *first = NULL;
+	size_t n = 0;
+	int r = proc_threads_of(host_pid, &tids, &n, err);
+
+	for (size_t i = 0; r == 0 && n > 1 && i < n; i++) {
+		cleanup_free char *text = NULL;
+		char path[64];
+		size_t len;
+
+		(void)snprintf(path, sizeof(path), "/proc/%d/task/%d/cgroup", host_pid, tids[i]);
+		if (file_read_at(AT_FDCWD, path, CGROUP_TEXT_MAX, &text, &len, NULL) < 0)
+			continue; /* it has ended */
+		if (!first)
+			first = arena_strdup(&dump->arena, text);
+		else
+			dump->cgroups->by_thread |= strcmp(first, text) != 0;
+	}
+	n = 0;
+	if (r == 0)
+		r = proc_children_of(host_pid, &children, &n, err);
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = look_at_threads(dump, children[i], err);
+	return r == -ESRCH || r == -ENOENT ? 0 : r;
+}
+
 int cgroup_prepare(struct dump *dump, struct error *err)
 {
 	const char *text;
@@ -117,7 +200,27 @@ int cgroup_prepare(struct dump *dump, struct error *err)
 	r = cgroupfs_load(&dump->cgroups->mounted, err);
 	if (r == 0)
 		r = read_text(AT_FDCWD, "/proc/self/cgroup", &dump->arena, &text, err);
-	return r < 0 ? r : set_number(dump, text, &dump->own_cg_set, err);
+	if (r == 0)
+		r = set_number(dump, text, &dump->own_cg_set, err);
+	if (r < 0 || dump->opts->cgroups == CRYO_CGROUPS_IGNORE)
+		return r;
+	r = look_at_threads(dump, dump->opts->pid, err);
+	return r < 0 ? r : read_ahead(dump, err);
+}
+
+int cgroup_collect_thread(struct dump *dump, const struct dump_task *task, pid_t host_tid,
+			  uint32_t *ret_set, struct error *err)
+{
+	const char *text;
+	char name[48];
+	int r;
+
+	*ret_set = task->cg_set;
+	if (!dump->cgroups->by_thread)
+		return 0;
+	(void)snprintf(name, sizeof(name), "task/%d/cgroup", host_tid); /* always fits */
+	r = read_text(task->proc, name, &dump->arena, &text, err);
+	return r < 0 ? err_wrap(err, r, "task %d", host_tid) : set_number(dump, text, ret_set, err);
 }
 
 int cgroup_collect(struct dump *dump, const struct dump_task *task, uint32_t *ret_set,
@@ -195,39 +298,17 @@ static int set_prefixes(struct dump *dump, struct error *err)
 	return 0;
 }
 
-static CgroupPerms *perms_of(struct dump *dump, const struct cgroup_hierarchy *hierarchy,
-			     const char *path)
-{
-	CgroupPerms *perms = arena_new(&dump->arena, CgroupPerms);
-	char *full = arena_printf(&dump->arena, "%s%s", hierarchy->mountpoint, path);
-	struct stat st;
-
-	if (!perms || !full || stat(full, &st) < 0)
-		return NULL;
-	cgroup_perms__init(perms);
-	perms->mode = st.st_mode;
-	perms->uid = st.st_uid;
-	perms->gid = st.st_gid;
-	return perms;
-}
-
-static bool has_dir(const CgControllerEntry *controller, const char *name)
+/* Is it recorded already, by itself or with one above it? */
+static bool has_dir(const CgControllerEntry *controller, const char *path)
 {
 	for (size_t i = 0; i < controller->n_dirs; i++) {
-		if (!strcmp(controller->dirs[i]->dir_name, name))
+		const char *dir = controller->dirs[i]->dir_name;
+		size_t len = strlen(dir);
+
+		if (!strncmp(path + 1, dir, len) && (path[len + 1] == '/' || !path[len + 1]))
 			return true;
 	}
 	return false;
-}
-
-static const struct cgroup_hierarchy *hierarchy_of(const struct cgroupfs *mounted,
-						   const char *names)
-{
-	for (size_t i = 0; i < mounted->n; i++) {
-		if (!strcmp(mounted->hierarchies[i].controllers, names))
-			return &mounted->hierarchies[i];
-	}
-	return NULL;
 }
 
 static int set_names(struct dump *dump, const char *names, CgControllerEntry *controller,
@@ -251,7 +332,33 @@ static int set_names(struct dump *dump, const char *names, CgControllerEntry *co
 	return 0;
 }
 
-/* The groups of one hierarchy that sets name, each once, without its settings. */
+/* No other set names a group above it. */
+static bool is_topmost(const struct dump *dump, size_t index, const char *path)
+{
+	for (size_t s = 1; s < dump->cgroups->n; s++) {
+		const CgSetEntry *set = dump->cgroups->sets[s].entry;
+
+		if (index < set->n_ctls && strcmp(set->ctls[index]->path, "/") != 0 &&
+		    strcmp(set->ctls[index]->path, path) != 0 &&
+		    cgroup_path_covers(set->ctls[index]->path, path))
+			return false;
+	}
+	return true;
+}
+
+static int find_dir(struct dump *dump, const struct cgroup_hierarchy *hierarchy, const char *path,
+		    CgroupDirEntry **ret, struct error *err)
+{
+	for (const struct cgroup_ahead *a = dump->cgroups->ahead; a; a = a->next) {
+		if (a->hierarchy == hierarchy && !strcmp(a->path, path)) {
+			*ret = a->dir;
+			return 1;
+		}
+	}
+	return cgroup_dir_read(dump, hierarchy, path, ret, err);
+}
+
+/* The groups of one hierarchy that sets name, and those below them. */
 static int set_dirs(struct dump *dump, size_t index, const char *names,
 		    CgControllerEntry *controller, struct error *err)
 {
@@ -260,22 +367,23 @@ static int set_dirs(struct dump *dump, size_t index, const char *names,
 	controller->dirs = arena_new_array(&dump->arena, CgroupDirEntry *, dump->cgroups->n);
 	if (!controller->dirs)
 		return err_oom(err);
+	controller->has_is_threaded = hierarchy && !hierarchy->v2;
+	controller->is_threaded = controller->has_is_threaded;
 	if (!hierarchy)
 		return 0; /* not mounted here: nothing can be said of its groups */
 	for (size_t s = 1; s < dump->cgroups->n; s++) {
 		const CgSetEntry *set = dump->cgroups->sets[s].entry;
-		CgroupDirEntry *dir;
+		const char *path = index < set->n_ctls ? set->ctls[index]->path : "/";
+		int r;
 
-		if (index >= set->n_ctls || !strcmp(set->ctls[index]->path, "/") ||
-		    has_dir(controller, set->ctls[index]->path + 1))
+		/* What we are in ourselves is no group of the tree. */
+		if (cgroup_path_covers(path, hierarchy->own) || has_dir(controller, path) ||
+		    !is_topmost(dump, index, path))
 			continue;
-		dir = arena_new(&dump->arena, CgroupDirEntry);
-		if (!dir)
-			return err_oom(err);
-		cgroup_dir_entry__init(dir);
-		dir->dir_name = set->ctls[index]->path + 1;
-		dir->dir_perms = perms_of(dump, hierarchy, set->ctls[index]->path);
-		controller->dirs[controller->n_dirs++] = dir;
+		r = find_dir(dump, hierarchy, path, &controller->dirs[controller->n_dirs], err);
+		if (r < 0)
+			return r;
+		controller->n_dirs += (size_t)r;
 	}
 	return 0;
 }

@@ -441,7 +441,7 @@ static const struct {
 	{ "tun", false, KERN_KCMP },
 	{ "tun_ns", false, KERN_KCMP },
 	{ "autofs", false, KERN_KCMP },
-	{ "cgroupns", false, KERN_KCMP },
+	{ "cgroupns", true, KERN_KCMP },
 	{ "kcmp_epoll", true, KERN_KCMP },
 	{ "nftables", true, KERN_KCMP },
 	{ "network_lock_nftables", false, KERN_KCMP },

@@ -291,7 +291,9 @@ static int collect_thread(struct dump *dump, struct dump_task *task, struct dump
 		return r;
 
 	core->has_cg_set = true;
-	core->cg_set = task->cg_set;
+	r = cgroup_collect_thread(dump, task, thread->host_tid, &core->cg_set, err);
+	if (r < 0)
+		return r;
 	return 0;
 }
 

@@ -262,6 +262,8 @@ static int build_tree(struct restore *r, struct error *err)
 	}
 	ret = launch_wait(r, r->words.built, r->n_living, err);
 	if (ret >= 0)
+		ret = cgroup_place_others(r, err);
+	if (ret >= 0)
 		ret = files_check(r, err);
 	if (ret >= 0 && opts->built)
 		ret = opts->built(opts->arg, r->host_pid, err);

@@ -56,6 +56,7 @@ struct frame_context;
 struct rmounts;
 struct rnested;
 struct ruserns;
+struct rcgroups;
 struct mem_plan;
 
 #define RESTORE_TASKS_MAX 65536
@@ -198,6 +199,7 @@ struct restore {
 	bool new_mnt_ns;
 	struct rmounts *mounts; /* mount-priv.h; set with new_mnt_ns */
 	struct rnested *nested; /* ns-nested-restore.c */
+	struct rcgroups *cgroups; /* cgroup-restore-priv.h; NULL: nothing to do */
 	struct ruserns *userns; /* userns-restore.c; NULL: the tree is in ours */
 	bool new_cgroup_ns;
 	uint64_t clone_flags; /* CLONE_NEW* of the root */
@@ -370,7 +372,11 @@ int leases_tape(struct restore *r, struct rtask *t, struct error *err);
 int locks_tape(struct restore *r, struct rtask *t, struct error *err);
 
 /* cgroup-restore.c: R into the root task's groups; and those made are removed again */
+int cgroup_restore_load(struct restore *r, struct error *err);
 int cgroup_place(struct restore *r, struct error *err);
+/* The tree is complete: who was elsewhere. (cgroup-others-restore.c) */
+int cgroup_place_others(struct restore *r, struct error *err);
+void cgroup_restore_done(struct restore *r);
 void cgroup_undo(struct restore *r);
 
 /* guide-restore.c: tasks that M leads out by ptrace */

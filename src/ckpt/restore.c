@@ -304,6 +304,8 @@ static int restore_run(struct restore *r, struct error *err)
 	if (ret >= 0)
 		ret = restore_load(r, err);
 	if (ret >= 0)
+		ret = cgroup_restore_load(r, err);
+	if (ret >= 0)
 		ret = ns_plan(r, err);
 	if (ret >= 0)
 		ret = tree_plan(r, err);
@@ -333,6 +335,7 @@ static int restore_run(struct restore *r, struct error *err)
 
 static void restore_done(struct restore *r)
 {
+	cgroup_restore_done(r);
 	files_done(r);
 	watches_done(r);
 	pipes_restore_done(r);
