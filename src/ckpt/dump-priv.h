@@ -112,6 +112,7 @@ struct crew;
 struct dump_file_ids;
 struct dump_mqueue;
 struct dump_segment;
+struct dump_set;
 struct dump_shmems;
 struct dump_ghosts;
 struct dump_images;
@@ -162,6 +163,7 @@ struct dump {
 	struct dump_shmems *shmems;
 	uint32_t last_shmem;
 	struct dump_segment *sysv_segments; /* sysv-dump.c */
+	struct dump_set *sysv_sets;	    /* sysv-undo-dump.c */
 	struct dump_mqueue *mqueues;	    /* mqueues-dump.c */
 	struct dump_ghosts *ghosts;
 	struct dump_cgroups *cgroups;

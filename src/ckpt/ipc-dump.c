@@ -101,5 +101,7 @@ int ipc_write(struct dump *dump, uint32_t id, struct error *err)
 
 	if (r == 0)
 		r = sysv_write(dump, id, err);
+	if (r == 0)
+		r = sysv_note_sets(dump, id, err);
 	return r < 0 ? r : mqueue_collect(dump, id, err);
 }

@@ -24,6 +24,7 @@
 #include "ckpt/dump-priv.h"
 #include "ckpt/ipc.h"
 #include "ckpt/netns.h"
+#include "ckpt/sysv.h"
 #include "img/pb/netdev.pb-c.h"
 #include "img/pb/timens.pb-c.h"
 #include "img/pb/utsns.pb-c.h"
@@ -253,7 +254,12 @@ static int write_net(struct dump *dump, struct error *err)
 
 int namespaces_write_ipc(struct dump *dump, struct error *err)
 {
-	return visit_all(dump, visit_of(DUMP_NS_IPC), err);
+	int r = visit_all(dump, visit_of(DUMP_NS_IPC), err);
+
+	/* What is in the namespace that the tree shares with us is not saved. */
+	if (r == 0 && !dump->ns[DUMP_NS_IPC].other)
+		r = sysv_note_sets(dump, dump->ns[DUMP_NS_IPC].root_id, err);
+	return r < 0 ? r : sysv_check_undo(dump, err);
 }
 
 int namespaces_write(struct dump *dump, struct error *err)

@@ -23,6 +23,11 @@ struct tape;
 /* The caller is in the namespace with that number. */
 int sysv_write(struct dump *dump, uint32_t id, struct error *err);
 
+/* The semaphores of the namespace that the caller is in; which tasks owe them something: refused.
+ */
+int sysv_note_sets(struct dump *dump, uint32_t ns_id, struct error *err);
+int sysv_check_undo(struct dump *dump, struct error *err);
+
 /* Is that mapping an attached segment? Refused where its id can't be kept. */
 bool sysv_is_vma(const struct proc_vma *vma);
 int sysv_check_vma(pid_t host_pid, const struct proc_vma *vma, struct error *err);

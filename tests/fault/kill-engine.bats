@@ -63,3 +63,33 @@ counts() { [ "$(grep -c '^[0-9]' "$TEST_DIR/out")" -gt "$1" ]; }
 	wait_for process_gone "$target"
 	grep '^[0-9]' "$TEST_DIR/out" | assert_sequence -
 }
+
+@test "SIGKILL to cryo dump while messages are taken out and put back: none is lost" {
+	local strike took=0 struck=0
+	strike=$(helper strike)
+	gcc -std=gnu17 -D_GNU_SOURCE -O1 -I"$TOP/tests/live" -o "$TEST_DIR/queues" "$TOP/tests/live/mqueue-content.c"
+	: >"$TEST_DIR/queues.out"
+	# An IPC namespace of its own: in ours the messages would not be touched.
+	setsid unshare --ipc "$TEST_DIR/queues" </dev/null >>"$TEST_DIR/queues.out" 2>&1 3>&- &
+	target=$!
+	wait_for file_has "$TEST_DIR/queues.out" ready
+	mkdir "$TEST_DIR/img"
+	for _ in 1 2 3; do
+		run "$strike" first 10000000 "$CRYO" dump -t "$target" -D "$TEST_DIR/img" --leave-running
+		[[ $output == *"ended 0 "* ]] || fail "$output"
+		[ "$took" = 0 ] || [ "${output##* }" -lt "$took" ] || continue
+		took=${output##* }
+	done
+	for round in $(seq 60); do
+		rm -rf "$TEST_DIR/img"
+		mkdir "$TEST_DIR/img"
+		run "$strike" first "$(random $took)" "$CRYO" dump -t "$target" -D "$TEST_DIR/img" --leave-running
+		assert_status 0
+		[[ $output != *struck\ * ]] || struck=$((struck + 1))
+		wait_for nobody_stopped "$target" || fail "round $round: a task is stopped or traced"
+	done
+	[ "$struck" -ge 30 ] || fail "only $struck of 60 dumps were struck: the moments are badly chosen"
+	printf 'go%*s\n' 4096 '' >>"$TEST_DIR/queues.out"
+	wait_for process_gone "$target"
+	grep -x pass "$TEST_DIR/queues.out"
+}
