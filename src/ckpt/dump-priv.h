@@ -124,6 +124,7 @@ struct packet_diag;
 struct sk_reference;
 struct tmpfs_ahead;
 struct nameless;
+struct link_remap;
 struct mnt_ns;
 struct mnt_bare;
 struct page_mover;
@@ -156,6 +157,7 @@ struct dump {
 	uint32_t last_memfd_id;
 	struct image remaps; /* remap-fpath.img */
 	struct image locks;  /* filelocks.img */
+	struct link_remap *link_remaps;
 	void *watched;	     /* tsearch(3) of what inotify and fanotify watch */
 	struct nameless *watched_nameless;
 	void *locks_seen; /* tsearch(3) of processes and files */

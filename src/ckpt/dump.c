@@ -18,6 +18,7 @@
 #include "ckpt/check.h"
 #include "ckpt/dump-priv.h"
 #include "ckpt/file-ids.h"
+#include "ckpt/link-remap.h"
 #include "ckpt/lock.h"
 #include "ckpt/memfd.h"
 #include "ckpt/mnt.h"
@@ -218,6 +219,7 @@ static void dump_done(struct dump *dump)
 	memfds_done(dump);
 	shmem_done(dump);
 	pipes_done(dump);
+	link_remaps_done(dump, !dump->complete || dump->opts->after == CRYO_AFTER_RUN);
 	locks_dump_done(dump);
 	watched_done(dump);
 	unix_done(dump);

@@ -22,6 +22,7 @@
 #include "ckpt/dump-priv.h"
 #include "ckpt/fd-kind.h"
 #include "ckpt/ghost.h"
+#include "ckpt/link-remap.h"
 #include "ckpt/mnt.h"
 #include "img/pb/remap-file-path.pb-c.h"
 
@@ -101,6 +102,8 @@ static int find_other_name(struct dump *dump, const struct dump_fd *fd, char **p
 
 	if (S_ISREG(fd->look.st.st_mode))
 		r = dump_other_name(dump, fd->mnt_id, *path, &fd->look.st, path, err);
+	if (r == 0 && dump->opts->link_remap && S_ISREG(fd->look.st.st_mode))
+		return link_remap_dump(dump, fd, *path, err);
 	if (r == 0 && err)
 		*err = *lost;
 	return r == 0 ? lost->code : r < 0 ? r : 0;
@@ -135,10 +138,7 @@ static int check_name(struct dump *dump, const struct dump_fd *fd, char **ret_pa
 		(void)err_set(&lost, -EOPNOTSUPP,
 			      "%s: file '%s' has lost that name but has others, in other folders",
 			      fd->look.where, path);
-		err_hint(&lost, "%s",
-			 dump->opts->link_remap
-				 ? "--link-remap is not supported by this version"
-				 : "it can't be found again on restore; close it or keep its name");
+		err_hint(&lost, "%s", "--link-remap gives it another name until it is restored");
 		return find_other_name(dump, fd, ret_path, &lost, err);
 	}
 	if (found == -ELOOP && S_ISLNK(st->st_mode))
@@ -157,7 +157,8 @@ static int check_name(struct dump *dump, const struct dump_fd *fd, char **ret_pa
 		      fd->look.where, path);
 	err_hint(&lost, S_ISCHR(st->st_mode)
 				? "--evasive-devices takes any device of the same number"
-				: "something was mounted over it, or the name was reused");
+				: "something was mounted over it, or the name was reused; in the "
+				  "latter case --link-remap gives it another one");
 	return find_other_name(dump, fd, ret_path, &lost, err);
 }
 
@@ -216,6 +217,9 @@ int file_dump(struct dump *dump, const struct dump_fd *fd, struct error *err)
 
 	reg.id = fd->id;
 	reg.flags = fd->flags;
+	/* It is no temporary file any more that opening makes, but this one. */
+	if ((fd->flags & O_TMPFILE) == O_TMPFILE)
+		reg.flags &= ~(uint32_t)O_TMPFILE;
 	reg.pos = fd->pos;
 	reg.fown = (FownEntry *)&fd->fown;
 	reg.has_mode = true;

@@ -31,6 +31,7 @@ struct rfile {
 	uint32_t opened_as;
 	uint64_t opened;
 	const struct rtask *placed_by;
+	const char *link; /* another name it is opened by, removed when all runs; or NULL */
 	uint32_t ghost; /* id of its content in the images; 0: it has a name */
 };
 

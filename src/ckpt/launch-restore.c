@@ -28,6 +28,7 @@
 #include "base/log.h"
 #include "base/proc.h"
 #include "ckpt/file-restore.h"
+#include "ckpt/link-remap.h"
 #include "ckpt/netns.h"
 #include "ckpt/restore-priv.h"
 #include "ckpt/userns.h"
@@ -305,6 +306,8 @@ int launch_tree(struct restore *r, struct error *err)
 	r->forking_ns = clock_mono_ns() - begin;
 	if (ret >= 0)
 		ret = build_tree(r, err);
+	if (ret >= 0) /* all is built; what is left can hardly fail */
+		link_remaps_remove(r);
 	if (ret >= 0 && r->n_guided)
 		ret = guide_release(r, err);
 	else if (ret >= 0)

@@ -50,6 +50,15 @@ int ghosts_load(struct restore *r, struct error *err)
 		if (!file || !file->entry->reg)
 			return err_set(err, -EBADMSG, "remap-fpath.img: file %u is unknown",
 				       remaps[i]->orig_id);
+		if (remaps[i]->remap_type == REMAP_TYPE__LINKED) {
+			const struct rfile *link = files_find(r, remaps[i]->remap_id);
+
+			if (!link || !link->entry->reg || link->entry->reg->name[0] != '/')
+				return err_set(err, -EBADMSG, "remap-fpath.img: file %u is unknown",
+					       remaps[i]->remap_id);
+			file->link = link->entry->reg->name;
+			continue;
+		}
 		if (remaps[i]->remap_type != REMAP_TYPE__GHOST)
 			return err_set(err, -EOPNOTSUPP,
 				       "file '%s': renamed or process files can't be rebuilt yet",
@@ -354,13 +363,13 @@ int reg_file_open(struct restore *r, struct tape *tape, struct rfile *file, uint
 {
 	const RegFileEntry *reg = file->entry->reg;
 	struct tape_arg dir = tape_imm((uint64_t)AT_FDCWD);
-	const char *path = reg->name;
+	const char *path = file->link ? file->link : reg->name;
 	char link[FD_LINK_MAX];
 	int ret;
 
 	if (path[0] != '/')
 		return err_set(err, -EBADMSG, "path '%s' is not absolute", path);
-	ret = mount_place(r, reg->has_mnt_id, reg->mnt_id, reg->name, &dir, &path, err);
+	ret = mount_place(r, reg->has_mnt_id, reg->mnt_id, path, &dir, &path, err);
 	if (ret < 0)
 		return ret;
 	for (size_t i = 0; file->ghost && i < r->n_ghosts; i++) {
