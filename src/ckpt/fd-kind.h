@@ -89,6 +89,7 @@ int inet_check(const struct cryo_dump_opts *opts, const struct fd_look *look, st
 /* pidfd.c; the process it stands for (-1: gone), as fdinfo has it. */
 int pidfd_target(const char *fdinfo, pid_t *ret_pid);
 int pidfd_refuse(const char *where, pid_t target, struct error *err);
+int ns_file_dump(struct dump *dump, const struct dump_fd *fd, struct error *err);
 int pidfd_dump(struct dump *dump, const struct dump_fd *fd, struct error *err);
 
 /* inotify.c, fanotify.c */

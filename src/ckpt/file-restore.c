@@ -207,6 +207,7 @@ static const struct file_kind {
 	  .owner = epfd_owner },
 	{ .type = FD_TYPES__INOTIFY, .tape = inotify_tape, .owner = ify_owner },
 	{ .type = FD_TYPES__FANOTIFY, .tape = fanotify_tape, .owner = ffy_owner },
+	{ .type = FD_TYPES__NS, .tape = ns_file_tape },
 	{ .type = FD_TYPES__PIDFD, .tape = pidfd_tape, .owner = pidfd_owner },
 	{ .type = FD_TYPES__EXT, .tape = mqueue_tape, .owner = ext_owner },
 	{ .type = FD_TYPES__MEMFD, .tape = memfd_tape, .owner = memfd_owner },

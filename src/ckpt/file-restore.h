@@ -116,6 +116,7 @@ int eventpoll_tape(struct restore *r, struct tape *tape, struct rfile *file, str
 int inotify_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
 int fanotify_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
 int tty_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
+int ns_file_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
 int pidfd_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
 /* A task's become tape, before kinds do theirs late. */
 void pidfds_tape_late(struct restore *r, struct rtask *t);
