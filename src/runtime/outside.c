@@ -22,6 +22,7 @@
 #include "runtime/namespace.h"
 #include "runtime/spec.h"
 #include "runtime/streams.h"
+#include "runtime/submounts.h"
 
 #define DEVICES_MAX ((size_t)4 << 20) /* text of /proc/net/dev */
 
@@ -66,12 +67,17 @@ static const struct mountinfo *find_mount(const struct view *view, const char *d
 	return mountinfo_by_id(&view->mounts, (int)stx.stx_mnt_id);
 }
 
-static void add_dump_mount(struct outside *o, const struct view *view, const char *destination)
+static int add_dump_mount(struct outside *o, const struct view *view, const struct spec_mount *m,
+			  struct error *err)
 {
-	const struct mountinfo *mount = find_mount(view, destination);
+	const struct mountinfo *mount = find_mount(view, m->destination);
 
-	if (mount)
-		strv_addf(&o->externals, "mnt[%s]:%s", mount->mountpoint, destination);
+	if (!mount)
+		return 0;
+	strv_addf(&o->externals, "mnt[%s]:%s", mount->mountpoint, m->destination);
+	return m->options.recursive_bind
+		       ? submounts_for_dump(m, mount, &view->mounts, &o->externals, err)
+		       : 0;
 }
 
 static bool is_device_path(const struct spec_linux *lx, const char *path)
@@ -167,9 +173,11 @@ int outside_for_dump(const struct spec *spec, const struct container *c, struct 
 	r = open_view(c, &view, err);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < spec->n_mounts; i++)
+	for (size_t i = 0; i < spec->n_mounts && r >= 0; i++)
 		if (spec->mounts[i].options.bind)
-			add_dump_mount(ret, &view, spec->mounts[i].destination);
+			r = add_dump_mount(ret, &view, &spec->mounts[i], err);
+	if (r < 0)
+		return r;
 	add_dump_masks(ret, &spec->lx, &view);
 	add_dump_host_mounts(ret, spec, &view);
 	r = add_dump_ns(ret, spec, c, NS_KIND_NET, "extRootNetNS", err);
@@ -255,20 +263,35 @@ static int add_restore_namespaces(struct outside *o, const struct spec *spec, st
 	return 0;
 }
 
+static int add_restore_bind(struct outside *o, const struct spec_mount *m, const char *bundle,
+			    struct error *err)
+{
+	const bool absolute = m->source[0] == '/';
+	cleanup_free char *source = NULL;
+
+	if (asprintf(&source, "%s%s%s", absolute ? "" : bundle, absolute ? "" : "/", m->source) <
+	    0) {
+		source = NULL;
+		return err_oom(err);
+	}
+	strv_addf(&o->externals, "mnt[%s]:%s", m->destination, source);
+	return m->options.recursive_bind ? submounts_for_restore(m, source, &o->externals, err) : 0;
+}
+
 int outside_for_restore(const struct spec *spec, const char *bundle, const struct cgroup *cgroup,
 			struct outside *ret, struct error *err)
 {
-	int r;
+	int r = 0;
 
 	for (size_t i = 0; i < spec->n_mounts; i++) {
 		const struct spec_mount *m = &spec->mounts[i];
 
 		if (m->options.bind)
-			strv_addf(&ret->externals, "mnt[%s]:%s%s%s", m->destination,
-				  m->source[0] == '/' ? "" : bundle, m->source[0] == '/' ? "" : "/",
-				  m->source);
+			r = add_restore_bind(ret, m, bundle, err);
 		else if (strncmp(m->type, "cgroup", 6) == 0)
 			add_restore_cgroups(ret, m, cgroup);
+		if (r < 0)
+			return r;
 	}
 	for (char **p = spec->lx.masked_paths; p && *p; p++)
 		strv_addf(&ret->externals, "mnt[%s]:/dev/null", *p);

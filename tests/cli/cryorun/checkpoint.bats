@@ -70,6 +70,42 @@ goes_on() { wait_for lines_more_than $(($(wc -l <"$TEST_DIR/c/log") + 3)); }
 	goes_on
 }
 
+@test "a volume with mounts of its own, and what the container has mounted there" {
+	mkdir -p "$TEST_DIR/volume/sub" "$TEST_DIR/volume/own"
+	mount -t tmpfs live "$TEST_DIR/volume/sub"
+	echo outside >"$TEST_DIR/volume/sub/file"
+	begin_loop ".mounts += [{destination: \"/mnt\", source: \"$TEST_DIR/volume\", options: [\"rbind\"]}]" \
+		'.process.capabilities |= map_values(. + ["CAP_SYS_ADMIN"])'
+	cryorun exec c sh -c 'mount -t tmpfs live /mnt/own && echo inside >/mnt/own/file'
+	checkpoint
+	restore
+	goes_on
+	assert_equal "$(cryorun exec c cat /mnt/sub/file /mnt/own/file | tr '\n' ,)" "outside,inside,"
+	echo later >"$TEST_DIR/volume/sub/file"
+	assert_equal "$(cryorun exec c cat /mnt/sub/file)" later
+	cryorun delete --force c
+	umount "$TEST_DIR/volume/sub"
+	[ -z "$(ls "$TEST_DIR/volume/own")" ] || fail "the container's own mount was outside"
+}
+
+@test "a container in a user namespace comes back with the ids it sees" {
+	chmod 711 "$TEST_DIR" # root in there is another user out here
+	cp -a "$TEST_DIR/rootfs" "$TEST_DIR/rootfs.mapped"
+	chown -R 200000:200000 "$TEST_DIR/rootfs.mapped"
+	begin_loop '.linux.namespaces += [{type: "user"}]' \
+		".root.path = \"$TEST_DIR/rootfs.mapped\"" \
+		'.linux.uidMappings = [{containerID: 0, hostID: 200000, size: 65536}]' \
+		'.linux.gidMappings = [{containerID: 0, hostID: 200000, size: 65536}]'
+	cryorun exec c sh -c 'echo x >/dev/shm/file'
+	seen='cat /proc/self/uid_map; id; stat -c %u:%g /dev/shm/file; grep Cap /proc/1/status; mount | sort'
+	before=$(cryorun exec c sh -c "$seen")
+	checkpoint
+	restore
+	goes_on
+	assert_equal "$(cryorun exec c sh -c "$seen")" "$before"
+	assert_equal "$(stat -c %u "/proc/$(init_of c)")" 200000
+}
+
 @test "a container without a cgroup namespace comes back, too" {
 	begin_loop '.linux.namespaces |= map(select(.type != "cgroup"))'
 	before=$(cat "/proc/$(init_of c)/cgroup")
