@@ -437,7 +437,7 @@ static const struct {
 	{ "uffd", false, KERN_KCMP },
 	{ "uffd-noncoop", false, KERN_KCMP },
 	{ "userns", true, KERN_KCMP },
-	{ "tcp_half_closed", false, KERN_KCMP },
+	{ "tcp_half_closed", true, KERN_KCMP },
 	{ "tun", false, KERN_KCMP },
 	{ "tun_ns", false, KERN_KCMP },
 	{ "autofs", false, KERN_KCMP },

@@ -121,6 +121,7 @@ struct dump_ttys;
 struct dump_unix;
 struct sk_queue_dump;
 struct packet_diag;
+struct tcp_connection;
 struct sk_reference;
 struct tmpfs_ahead;
 struct nameless;
@@ -178,6 +179,7 @@ struct dump {
 	struct tmpfs_ahead *tmpfs_ahead;
 	struct packet_diag *packet_sockets; /* packet-diag-dump.c; NULL: not asked yet */
 	struct dump_ttys *ttys;		    /* tty-dump.c; NULL: none so far */
+	struct tcp_connection *connections; /* sk-tcp-dump.c */
 	struct sk_reference *sk_references; /* sk-more.c */
 	struct sk_queue_dump *sk_queues;
 	struct dump_unix *unix_sockets; /* sk-unix-dump.c; NULL: none so far */

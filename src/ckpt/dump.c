@@ -28,6 +28,7 @@
 #include "ckpt/shmem.h"
 #include "ckpt/sk-more.h"
 #include "ckpt/sk-queue.h"
+#include "ckpt/sk-tcp.h"
 #include "ckpt/sk-unix.h"
 #include "ckpt/tty.h"
 #include "ckpt/userns.h"
@@ -154,6 +155,8 @@ static int dump_frozen(struct dump *dump, struct error *err)
 	if (r == 0)
 		r = sk_queue_finish(dump, err);
 	if (r == 0)
+		r = tcp_finish(dump, err);
+	if (r == 0)
 		r = watched_finish(dump, err);
 	if (r == 0)
 		r = tty_finish(dump, err);
@@ -193,6 +196,7 @@ static int release(struct dump *dump, uint64_t *ret_end_ns, struct error *err)
 
 	switch (dump->opts->after) {
 	case CRYO_AFTER_KILL:
+		tcp_hold(dump);
 		return freeze_kill(&dump->freeze, ret_end_ns, err);
 	case CRYO_AFTER_RUN:
 		r = freeze_thaw(&dump->freeze, err);
@@ -225,6 +229,7 @@ static void dump_done(struct dump *dump)
 	unix_done(dump);
 	sk_queue_done(dump);
 	sk_more_done(dump);
+	tcp_done(dump);
 	tty_done(dump);
 	dump_pages_done(dump);
 	dump_tree_done(dump);

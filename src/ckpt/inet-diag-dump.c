@@ -16,6 +16,7 @@
 #include "base/scan.h"
 #include "ckpt/dump-priv.h"
 #include "ckpt/inet-diag.h"
+#include "ckpt/sk-tcp.h"
 
 #define RAW_LIST_MAX ((size_t)16 << 20)
 
@@ -98,6 +99,67 @@ int inet_diag_shutdown(struct dump *dump UNUSED, int fd, const char *where, uint
 		*ret_bits = answer.bits & 3;
 	else
 		*ret_bits = (look.revents & POLLHUP) ? 3 : (look.revents & POLLRDHUP) ? 1 : 0;
+	return 0;
+}
+
+/* ------------------------------------------------------------------ TCP peers */
+
+struct holder {
+	struct tcp_tuple wanted;
+	bool found;
+	bool held;
+};
+
+static int take_holder(void *arg, const struct nlmsghdr *message, struct error *err UNUSED)
+{
+	const struct inet_diag_msg *body = mnl_nlmsg_get_payload(message);
+	struct holder *holder = arg;
+	InetSkEntry entry = INET_SK_ENTRY__INIT;
+	struct tcp_tuple tuple;
+
+	entry.family = body->idiag_family;
+	entry.src_addr = (uint32_t *)body->id.idiag_src;
+	entry.dst_addr = (uint32_t *)body->id.idiag_dst;
+	entry.src_port = ntohs(body->id.idiag_sport);
+	entry.dst_port = ntohs(body->id.idiag_dport);
+	tuple = tcp_tuple_of(&entry);
+	if (tcp_tuple_compare(&tuple, &holder->wanted) != 0)
+		return 0;
+	holder->found = true;
+	holder->held = body->idiag_inode != 0;
+	return 0;
+}
+
+static bool is_local(const struct tcp_tuple *tuple)
+{
+	static const unsigned char loopback6[16] = { [15] = 1 };
+
+	return !memcmp(tuple->own, tuple->peer, sizeof(tuple->own)) || tuple->own[12] == 127 ||
+	       !memcmp(tuple->own, loopback6, sizeof(loopback6));
+}
+
+int inet_diag_peer_held(int fd, const char *where, const InetSkEntry *entry, bool *ret_held,
+			struct error *err)
+{
+	static const uint8_t families[] = { AF_INET, AF_INET6 };
+	struct holder holder = { .wanted = tcp_tuple_of_peer(entry) };
+	cleanup_netlink struct netlink nl = NETLINK_INIT;
+	int r = netlink_open_like(&nl, NETLINK_SOCK_DIAG, fd, err);
+
+	for (size_t i = 0; i < ARRAY_SIZE(families) && r == 0; i++) {
+		struct nlmsghdr *request = netlink_request(&nl, SOCK_DIAG_BY_FAMILY, 0);
+		struct inet_diag_req_v2 *body = mnl_nlmsg_put_extra_header(request, sizeof(*body));
+
+		body->sdiag_family = families[i];
+		body->sdiag_protocol = IPPROTO_TCP;
+		body->idiag_states = ~0u;
+		body->id.idiag_sport = htons((uint16_t)entry->dst_port);
+		body->id.idiag_dport = htons((uint16_t)entry->src_port);
+		r = netlink_dump(&nl, request, take_holder, &holder, err);
+	}
+	if (r < 0)
+		return err_wrap(err, r, "%s: the other end of the connection", where);
+	*ret_held = holder.found ? holder.held : !is_local(&holder.wanted);
 	return 0;
 }
 

@@ -3,7 +3,10 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
+
+#include "img/pb/sk-inet.pb-c.h"
 
 struct dump;
 struct error;
@@ -15,3 +18,8 @@ int inet_diag_shutdown(struct dump *dump, int fd, const char *where, uint32_t *r
 /* Who a raw socket is connected to, and its state; untouched if to nobody. */
 int inet_raw_peer(struct dump *dump, uint32_t ino, uint32_t family, uint32_t peer[4],
 		  uint32_t *ret_state, struct error *err);
+
+/* Does any process have the other end of this TCP connection? Of those that are not here at all
+ * nobody can say: they count as held. */
+int inet_diag_peer_held(int fd, const char *where, const InetSkEntry *entry, bool *ret_held,
+			struct error *err);

@@ -31,6 +31,7 @@
 #include "ckpt/sk-more.h"
 #include "ckpt/sk-netns.h"
 #include "ckpt/sk-opts.h"
+#include "ckpt/sk-tcp.h"
 #include "img/image.h"
 
 #ifndef IPPROTO_MPTCP
@@ -96,7 +97,7 @@ static bool is_connected(int state)
 }
 
 static int refuse_connected(const struct cryo_dump_opts *opts, const struct fd_look *look,
-			    struct error *err)
+			    int protocol, uint32_t state, struct error *err)
 {
 	char own_name[INET_NAME_MAX], peer_name[INET_NAME_MAX];
 	union address own, peer;
@@ -104,13 +105,20 @@ static int refuse_connected(const struct cryo_dump_opts *opts, const struct fd_l
 
 	if (r < 0)
 		return r;
-	r = err_set(err, -EOPNOTSUPP,
-		    "%s: TCP connection from %s to %s: this version can't save it", look->where,
+	r = err_set(err, -EOPNOTSUPP, "%s: %s connection from %s to %s%s", look->where,
+		    protocol == IPPROTO_MPTCP ? "MPTCP" : "TCP",
 		    inet_name(own.any.sa_family, bytes_of(&own), port_of(&own), own_name),
-		    inet_name(own.any.sa_family, bytes_of(&peer), port_of(&peer), peer_name));
-	err_hint(err, opts->tcp_established
-			      ? "--tcp-established is not there yet; --tcp-close restores it closed"
-			      : "--tcp-close on dump and restore closes it");
+		    inet_name(own.any.sa_family, bytes_of(&peer), port_of(&peer), peer_name),
+		    protocol == IPPROTO_MPTCP ? ": the kernel does not tell its state"
+		    : tcp_is_open(state)      ? " is open"
+					      : " is being opened");
+	if (protocol == IPPROTO_MPTCP)
+		err_hint(err, "make the program use TCP (Go: GODEBUG=multipathtcp=0)");
+	else if (!opts->tcp_established && tcp_is_open(state))
+		err_hint(err, "--tcp-established keeps it (on dump and restore), --tcp-close "
+			      "closes it");
+	else
+		err_hint(err, "try again, or close it with --tcp-close");
 	return r;
 }
 
@@ -127,9 +135,11 @@ static int check_stream(const struct cryo_dump_opts *opts, const struct fd_look 
 	r = get_option(look->fd, look->where, SOL_TCP, TCP_INFO, &info, sizeof(info), err);
 	if (r < 0)
 		return r;
-	if (!is_connected(info.tcpi_state) || (opts->tcp_close && protocol == IPPROTO_TCP))
+	if (!is_connected(info.tcpi_state) ||
+	    (protocol == IPPROTO_TCP &&
+	     (opts->tcp_close || (opts->tcp_established && tcp_is_open(info.tcpi_state)))))
 		return 0;
-	return refuse_connected(opts, look, err);
+	return refuse_connected(opts, look, protocol, info.tcpi_state, err);
 }
 
 int inet_check(const struct cryo_dump_opts *opts, const struct fd_look *look, struct error *err)
@@ -166,6 +176,7 @@ int inet_check(const struct cryo_dump_opts *opts, const struct fd_look *look, st
 struct record {
 	InetSkEntry entry;
 	SkOptsEntry opts;
+	FownEntry fown;
 	IpOptsEntry ip;
 	IpOptsRawEntry raw;
 	TcpOptsEntry tcp;
@@ -359,7 +370,8 @@ static int begin_record(struct dump *dump, const struct dump_fd *fd, struct reco
 	e->ino = (uint32_t)fd->look.st.st_ino;
 	e->family = (uint32_t)fd->look.domain;
 	e->flags = fd->flags;
-	e->fown = (FownEntry *)&fd->fown;
+	record->fown = fd->fown;
+	e->fown = &record->fown;
 	e->opts = &record->opts;
 	e->has_ns_id = dump->ns[DUMP_NS_NET].other;
 	r = sk_netns_id(dump, fd->fd, where, &e->ns_id, err);
@@ -375,30 +387,37 @@ int inet_dump(struct dump *dump, const struct dump_fd *fd, struct error *err)
 {
 	const char *where = fd->look.where;
 	FileEntry file = FILE_ENTRY__INIT;
-	struct record record = { .own = { 0 } };
-	InetSkEntry *e = &record.entry;
+	struct record *record = arena_new(&dump->arena, struct record);
+	InetSkEntry *e;
 	union address own, peer;
-	int r = begin_record(dump, fd, &record, err);
+	int r;
+
+	if (!record)
+		return err_oom(err);
+	e = &record->entry;
+	r = begin_record(dump, fd, record, err);
 
 	if (r == 0)
 		r = get_names(fd->fd, where, &own, &peer, err);
 	if (r < 0)
 		return r;
-	fill_addresses(&record, &own, &peer);
-	r = fill_connection(dump, fd, &record, err);
+	fill_addresses(record, &own, &peer);
+	r = fill_connection(dump, fd, record, err);
 	if (r == 0)
-		r = sk_opts_dump(dump, fd->fd, where, &record.opts, err);
+		r = sk_opts_dump(dump, fd->fd, where, &record->opts, err);
 	if (r == 0 && e->type != SOCK_STREAM)
-		r = sk_groups_dump(dump, fd->fd, where, &record.opts, err);
+		r = sk_groups_dump(dump, fd->fd, where, &record->opts, err);
 	if (r == 0)
 		r = fill_device(dump, &own, e);
 	if (r < 0)
 		return r;
-	fill_ip(fd->fd, &record);
+	fill_ip(fd->fd, record);
 	if (e->type == SOCK_RAW)
-		fill_raw(fd->fd, &record);
+		fill_raw(fd->fd, record);
 	if (e->type == SOCK_STREAM)
-		fill_tcp(fd->fd, &record);
+		fill_tcp(fd->fd, record);
+	if (e->type == SOCK_STREAM && is_connected((int)e->state) && !dump->opts->tcp_close)
+		return tcp_dump(dump, fd->fd, where, e, err);
 	file.type = FD_TYPES__INETSK;
 	file.id = fd->id;
 	file.isk = e;

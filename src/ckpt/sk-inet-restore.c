@@ -27,6 +27,7 @@
 #include "ckpt/sk-inet.h"
 #include "ckpt/sk-netns.h"
 #include "ckpt/sk-opts.h"
+#include "ckpt/sk-tcp.h"
 
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262
@@ -93,10 +94,14 @@ static int check(const struct inet *all, const InetSkEntry *e, struct error *err
 		return ret;
 	if (!is_connection(e) || all->r->opts->tcp_close)
 		return 0;
-	ret = err_set(err, -EOPNOTSUPP, "TCP connection from %s to %s: it can't be restored yet",
+	if (all->r->opts->tcp_established && tcp_is_open(e->state))
+		return 0;
+	ret = err_set(err, -EINVAL, "TCP connection from %s to %s %s",
 		      inet_name(e->family, e->src_addr, e->src_port, own),
-		      inet_name(e->family, e->dst_addr, e->dst_port, peer));
-	err_hint(err, "--tcp-close restores it closed");
+		      inet_name(e->family, e->dst_addr, e->dst_port, peer),
+		      tcp_is_open(e->state) ? "was open" : "was being opened");
+	err_hint(err, tcp_is_open(e->state) ? "--tcp-established restores it, --tcp-close closes it"
+					    : "--tcp-close restores it closed");
 	return ret;
 }
 
@@ -311,9 +316,9 @@ static void finish(const struct inet *all, const struct rfile *file)
 	sk_opts_tape(&all->r->area, all->tape, file->staging, e->opts);
 	if (!e->opts->has_reuseaddr || !e->opts->reuseaddr)
 		tape_int(all, file, SOL_SOCKET, SO_REUSEADDR, 0, "address reuse");
-	if (is_connection(e))
+	if (is_connection(e) && all->r->opts->tcp_close)
 		shut_down(all, file, SHUT_RDWR + 1);
-	else if (e->has_shutdown && e->shutdown && e->state != TCP_LISTEN)
+	else if (e->has_shutdown && e->shutdown && e->state != TCP_LISTEN && !is_connection(e))
 		shut_down(all, file, e->shutdown & 3);
 	if (flags)
 		tape_call(all->tape, SYS_fcntl,
@@ -321,21 +326,27 @@ static void finish(const struct inet *all, const struct rfile *file)
 			  "flags of socket %u", file->entry->id);
 }
 
+static void round_of(const struct inet *all,
+		     void (*step)(const struct inet *all, const struct rfile *file))
+{
+	for (size_t i = 0; i < all->r->n_files; i++) {
+		const struct rfile *file = &all->r->files[i];
+
+		if (file->entry->type == FD_TYPES__INETSK && file->entry->isk)
+			step(all, file);
+	}
+}
+
 int inet_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err)
 {
 	const struct inet all = { .r = r, .tape = tape };
-	static void (*const rounds[])(const struct inet *, const struct rfile *) = {
-		bind_socket,
-		listen_or_connect,
-		finish,
-	};
+	int ret = 0;
 
 	if (!file->entry->isk)
 		return err_set(err, -EBADMSG, "files.img: internet socket %u has no record",
 			       file->entry->id);
 	for (size_t i = 0; i < r->n_files; i++) {
 		struct rfile *f = &r->files[i];
-		int ret;
 
 		if (f->entry->type != FD_TYPES__INETSK || !f->entry->isk)
 			continue;
@@ -346,9 +357,10 @@ int inet_tape(struct restore *r, struct tape *tape, struct rfile *file, struct e
 		if (ret < 0)
 			return ret;
 	}
-	for (size_t round = 0; round < ARRAY_SIZE(rounds); round++)
-		for (size_t i = 0; i < r->n_files; i++)
-			if (r->files[i].entry->type == FD_TYPES__INETSK && r->files[i].entry->isk)
-				rounds[round](&all, &r->files[i]);
-	return 0;
+	round_of(&all, bind_socket);
+	round_of(&all, listen_or_connect);
+	if (!r->opts->tcp_close)
+		ret = tcp_tape(r, tape, err);
+	round_of(&all, finish);
+	return ret < 0 ? ret : 0;
 }
