@@ -65,6 +65,16 @@ static const void *bytes_of(const union address *a)
 	return a->any.sa_family == AF_INET ? (const void *)&a->v4.sin_addr : &a->v6.sin6_addr;
 }
 
+/* On its way, or over: its peer is none, but has a name. */
+static bool has_half_peer(int fd)
+{
+	struct tcp_info info = { 0 };
+	socklen_t len = sizeof(info);
+
+	return getsockopt(fd, SOL_TCP, TCP_INFO, &info, &len) == 0 &&
+	       (info.tcpi_state == TCP_SYN_SENT || info.tcpi_state == TCP_CLOSE);
+}
+
 static int get_names(int fd, const char *where, union address *ret_own, union address *ret_peer,
 		     struct error *err)
 {
@@ -75,8 +85,14 @@ static int get_names(int fd, const char *where, union address *ret_own, union ad
 	if (getsockname(fd, &ret_own->any, &len) < 0)
 		return err_sys(err, "%s: address of the socket", where);
 	len = sizeof(*ret_peer);
-	if (getpeername(fd, &ret_peer->any, &len) < 0 && errno != ENOTCONN)
-		return err_sys(err, "%s: address of the socket's peer", where);
+	if (getpeername(fd, &ret_peer->any, &len) < 0) {
+		if (errno != ENOTCONN)
+			return err_sys(err, "%s: address of the socket's peer", where);
+		/* Which does not take more room than it needs. */
+		len = ret_own->any.sa_family == AF_INET ? sizeof(ret_own->v4) : sizeof(ret_own->v6);
+		if (has_half_peer(fd))
+			(void)getsockopt(fd, SOL_SOCKET, SO_PEERNAME, ret_peer, &len);
+	}
 	ret_peer->any.sa_family = ret_own->any.sa_family;
 	return 0;
 }
@@ -91,13 +107,13 @@ static int get_option(int fd, const char *where, int level, int name, void *valu
 
 /* ------------------------------------------------------------- what can't be */
 
-static bool is_connected(int state)
+static bool is_connected(uint32_t state)
 {
 	return state != TCP_CLOSE && state != TCP_LISTEN;
 }
 
-static int refuse_connected(const struct cryo_dump_opts *opts, const struct fd_look *look,
-			    int protocol, uint32_t state, struct error *err)
+static int refuse_connected(const struct fd_look *look, int protocol, uint32_t state,
+			    struct error *err)
 {
 	char own_name[INET_NAME_MAX], peer_name[INET_NAME_MAX];
 	union address own, peer;
@@ -114,11 +130,9 @@ static int refuse_connected(const struct cryo_dump_opts *opts, const struct fd_l
 					      : " is being opened");
 	if (protocol == IPPROTO_MPTCP)
 		err_hint(err, "make the program use TCP (Go: GODEBUG=multipathtcp=0)");
-	else if (!opts->tcp_established && tcp_is_open(state))
+	else
 		err_hint(err, "--tcp-established keeps it (on dump and restore), --tcp-close "
 			      "closes it");
-	else
-		err_hint(err, "try again, or close it with --tcp-close");
 	return r;
 }
 
@@ -137,9 +151,9 @@ static int check_stream(const struct cryo_dump_opts *opts, const struct fd_look 
 		return r;
 	if (!is_connected(info.tcpi_state) ||
 	    (protocol == IPPROTO_TCP &&
-	     (opts->tcp_close || (opts->tcp_established && tcp_is_open(info.tcpi_state)))))
+	     (opts->tcp_close || (opts->tcp_established && info.tcpi_state != TCP_SYN_RECV))))
 		return 0;
-	return refuse_connected(opts, look, protocol, info.tcpi_state, err);
+	return refuse_connected(look, protocol, info.tcpi_state, err);
 }
 
 int inet_check(const struct cryo_dump_opts *opts, const struct fd_look *look, struct error *err)
@@ -416,7 +430,8 @@ int inet_dump(struct dump *dump, const struct dump_fd *fd, struct error *err)
 		fill_raw(fd->fd, record);
 	if (e->type == SOCK_STREAM)
 		fill_tcp(fd->fd, record);
-	if (e->type == SOCK_STREAM && is_connected((int)e->state) && !dump->opts->tcp_close)
+	if (e->type == SOCK_STREAM && (tcp_is_open(e->state) || tcp_is_over(e)) &&
+	    !dump->opts->tcp_close)
 		return tcp_dump(dump, fd->fd, where, e, err);
 	file.type = FD_TYPES__INETSK;
 	file.id = fd->id;

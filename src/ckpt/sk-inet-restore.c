@@ -12,6 +12,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -36,7 +37,11 @@
 struct inet {
 	struct restore *r;
 	struct tape *tape;
+	uint8_t *
+		shared; /* bit of each port that a socket with SO_REUSEPORT has: TCP, then others */
 };
+
+#define PORTS ((size_t)UINT16_MAX + 1)
 
 static const char *protocol_name(const InetSkEntry *e)
 {
@@ -66,12 +71,39 @@ static bool is_connection(const InetSkEntry *e)
 	return e->type == SOCK_STREAM && e->state != TCP_LISTEN && e->state != TCP_CLOSE;
 }
 
+/* Nobody has answered yet: it is opened anew. */
+static bool is_opening(const InetSkEntry *e)
+{
+	return is_connection(e) && e->state == TCP_SYN_SENT;
+}
+
 static bool is_zero(const uint32_t *address, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		if (address[i])
 			return false;
 	return true;
+}
+
+/*
+ * All sockets of such a port have had SO_REUSEPORT when they were bound, even those that
+ * have lost it since.
+ */
+static bool shares_port(const struct inet *all, const InetSkEntry *e)
+{
+	size_t bit = (e->type == SOCK_STREAM ? 0 : PORTS) + e->src_port;
+
+	return (e->opts->has_so_reuseport && e->opts->so_reuseport) ||
+	       (e->src_port && (all->shared[bit / 8] >> bit % 8 & 1));
+}
+
+static void note_port(const struct inet *all, const struct rfile *file)
+{
+	const InetSkEntry *e = file->entry->isk;
+	size_t bit = (e->type == SOCK_STREAM ? 0 : PORTS) + e->src_port;
+
+	if (e->src_port < PORTS && e->opts->has_so_reuseport && e->opts->so_reuseport)
+		all->shared[bit / 8] |= (uint8_t)(1 << bit % 8);
 }
 
 /* ---------------------------------------------------------------------- checks */
@@ -94,14 +126,13 @@ static int check(const struct inet *all, const InetSkEntry *e, struct error *err
 		return ret;
 	if (!is_connection(e) || all->r->opts->tcp_close)
 		return 0;
-	if (all->r->opts->tcp_established && tcp_is_open(e->state))
+	if (all->r->opts->tcp_established && (tcp_is_open(e->state) || is_opening(e)))
 		return 0;
 	ret = err_set(err, -EINVAL, "TCP connection from %s to %s %s",
 		      inet_name(e->family, e->src_addr, e->src_port, own),
 		      inet_name(e->family, e->dst_addr, e->dst_port, peer),
 		      tcp_is_open(e->state) ? "was open" : "was being opened");
-	err_hint(err, tcp_is_open(e->state) ? "--tcp-established restores it, --tcp-close closes it"
-					    : "--tcp-close restores it closed");
+	err_hint(err, "--tcp-established restores it, --tcp-close closes it");
 	return ret;
 }
 
@@ -189,7 +220,7 @@ static int make(const struct inet *all, struct rfile *file, struct error *err)
 	if (e->has_v6only && e->type != SOCK_RAW)
 		tape_int(all, file, SOL_IPV6, IPV6_V6ONLY, e->v6only, "IPv6 only");
 	tape_int(all, file, SOL_SOCKET, SO_REUSEADDR, 1, "address reuse");
-	if (e->opts->has_so_reuseport && e->opts->so_reuseport)
+	if (shares_port(all, e))
 		tape_int(all, file, SOL_SOCKET, SO_REUSEPORT, 1, "port reuse");
 	if (e->ip_opts && e->ip_opts->has_freebind)
 		tape_int(all, file, e->family == AF_INET ? SOL_IP : SOL_IPV6,
@@ -212,7 +243,7 @@ static void bind_socket(const struct inet *all, const struct rfile *file)
 	uint64_t at;
 	size_t len;
 
-	if (!wanted || is_connection(e))
+	if (!wanted || (is_connection(e) && !is_opening(e)) || tcp_is_over(e))
 		return;
 	len = put_address(all, e, e->src_addr, e->src_port, &at);
 	tape_call(all->tape, SYS_bind, TAPE_ARGS(fd_of(file), tape_at(at), tape_imm(len)),
@@ -225,6 +256,7 @@ static void listen_or_connect(const struct inet *all, const struct rfile *file)
 	const InetSkEntry *e = file->entry->isk;
 	size_t n = e->family == AF_INET ? 1 : 4;
 	char name[INET_NAME_MAX];
+	uint32_t entry;
 	uint64_t at;
 	size_t len;
 
@@ -233,12 +265,20 @@ static void listen_or_connect(const struct inet *all, const struct rfile *file)
 			  "listening at %s with %s socket %u",
 			  inet_name(e->family, e->src_addr, e->src_port, name), protocol_name(e),
 			  file->entry->id);
-	if (e->type == SOCK_STREAM || (!e->dst_port && is_zero(e->dst_addr, n)))
+	if ((e->type == SOCK_STREAM && (!is_opening(e) || all->r->opts->tcp_close)) ||
+	    (!e->dst_port && is_zero(e->dst_addr, n)))
 		return;
+	if (is_opening(e))
+		tape_call(all->tape, SYS_fcntl,
+			  TAPE_ARGS(fd_of(file), tape_imm(F_SETFL), tape_imm(O_NONBLOCK)),
+			  "not waiting for socket %u", file->entry->id);
 	len = put_address(all, e, e->dst_addr, e->dst_port, &at);
-	tape_call(all->tape, SYS_connect, TAPE_ARGS(fd_of(file), tape_at(at), tape_imm(len)),
-		  "connecting %s socket %u to %s", protocol_name(e), file->entry->id,
-		  inet_name(e->family, e->dst_addr, e->dst_port, name));
+	entry = tape_call(all->tape, SYS_connect,
+			  TAPE_ARGS(fd_of(file), tape_at(at), tape_imm(len)),
+			  "connecting %s socket %u to %s", protocol_name(e), file->entry->id,
+			  inet_name(e->family, e->dst_addr, e->dst_port, name));
+	if (is_opening(e))
+		tape_expect(all->tape, entry, PIE_RULE_OK_OR, EINPROGRESS);
 }
 
 /* --------------------------------------------------------------------- settings */
@@ -316,11 +356,13 @@ static void finish(const struct inet *all, const struct rfile *file)
 	sk_opts_tape(&all->r->area, all->tape, file->staging, e->opts);
 	if (!e->opts->has_reuseaddr || !e->opts->reuseaddr)
 		tape_int(all, file, SOL_SOCKET, SO_REUSEADDR, 0, "address reuse");
+	if (shares_port(all, e) && !e->opts->so_reuseport)
+		tape_int(all, file, SOL_SOCKET, SO_REUSEPORT, 0, "port reuse");
 	if (is_connection(e) && all->r->opts->tcp_close)
 		shut_down(all, file, SHUT_RDWR + 1);
 	else if (e->has_shutdown && e->shutdown && e->state != TCP_LISTEN && !is_connection(e))
 		shut_down(all, file, e->shutdown & 3);
-	if (flags)
+	if (flags || is_opening(e))
 		tape_call(all->tape, SYS_fcntl,
 			  TAPE_ARGS(fd_of(file), tape_imm(F_SETFL), tape_imm(flags)),
 			  "flags of socket %u", file->entry->id);
@@ -339,12 +381,16 @@ static void round_of(const struct inet *all,
 
 int inet_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err)
 {
-	const struct inet all = { .r = r, .tape = tape };
+	cleanup_free uint8_t *shared = calloc(2, PORTS / 8);
+	const struct inet all = { .r = r, .tape = tape, .shared = shared };
 	int ret = 0;
 
 	if (!file->entry->isk)
 		return err_set(err, -EBADMSG, "files.img: internet socket %u has no record",
 			       file->entry->id);
+	if (!shared)
+		return err_oom(err);
+	round_of(&all, note_port);
 	for (size_t i = 0; i < r->n_files; i++) {
 		struct rfile *f = &r->files[i];
 

@@ -26,6 +26,8 @@
 #define VALUE_MAX 2048
 #define MORE_MAX 256 /* of one socket */
 
+#define MSS_MAX 32767 /* that can be set */
+
 #define SOL_UDP_ 17
 #define SOL_TCP_ 6
 #define SOL_UDPLITE_ 136
@@ -273,27 +275,29 @@ int sk_more_add(struct dump *dump, SkOptsEntry *opts, int level, int name, const
 
 /* What the kernel has found out for a connection, and options that streams have no use for:
  * accepted connections inherit odd values of those. */
-static bool is_state(const struct option *o, int type)
+static bool is_state(const struct option *o, int type, bool connected)
 {
 	if (type != SOCK_STREAM)
 		return false;
 	if (o->level == SOL_TCP_)
-		return o->name == TCP_WINDOW_CLAMP || o->name == TCP_MAXSEG;
+		return connected && (o->name == TCP_WINDOW_CLAMP || o->name == TCP_MAXSEG);
 	return (o->level == SOL_IP && o->name >= IP_MULTICAST_IF && o->name <= IP_MULTICAST_ALL) ||
 	       (o->level == SOL_IPV6 && o->name >= IPV6_MULTICAST_IF &&
 		o->name <= IPV6_MULTICAST_LOOP);
 }
 
+/* Or has been: unlike getpeername(2) this also tells of those that are closed again. */
 static bool is_connected(int fd)
 {
-	struct sockaddr_storage peer;
+	char peer;
 	socklen_t len = sizeof(peer);
 
-	return getpeername(fd, (struct sockaddr *)&peer, &len) == 0;
+	return getsockopt(fd, SOL_SOCKET, SO_PEERNAME, &peer, &len) == 0;
 }
 
 int sk_more_dump(struct dump *dump, int fd, const char *where, SkOptsEntry *opts, struct error *err)
 {
+	bool connected;
 	int type = 0;
 	int reference;
 	int domain;
@@ -303,12 +307,11 @@ int sk_more_dump(struct dump *dump, int fd, const char *where, SkOptsEntry *opts
 		r = get_int(fd, SO_TYPE, &type, where, err);
 	if (r < 0)
 		return r;
-	if (!is_connected(fd) && type == SOCK_STREAM)
-		type = 0;
+	connected = is_connected(fd);
 
 	for (size_t i = 0; i < ARRAY_SIZE(options) && r == 0; i++) {
 		const struct option *o = &options[i];
-		char value[VALUE_MAX] = { 0 };
+		_Alignas(uint32_t) char value[VALUE_MAX] = { 0 };
 		char fresh[VALUE_MAX] = { 0 };
 		socklen_t len = o->size ? o->size : sizeof(value);
 		socklen_t fresh_len = len;
@@ -316,7 +319,7 @@ int sk_more_dump(struct dump *dump, int fd, const char *where, SkOptsEntry *opts
 		if (o->domain ? o->domain != domain
 			      : o->level != SOL_SOCKET && domain != AF_INET && domain != AF_INET6)
 			continue;
-		if (is_state(o, type))
+		if (is_state(o, type, connected))
 			continue;
 		/* Not of this sort of socket, or not in this kernel. */
 		if (getsockopt(fd, o->level, o->name, value, &len) < 0)
@@ -325,6 +328,9 @@ int sk_more_dump(struct dump *dump, int fd, const char *where, SkOptsEntry *opts
 		    getsockopt(reference, o->level, o->name, fresh, &fresh_len) < 0)
 			fresh_len = len;
 		if (len == fresh_len && !memcmp(value, fresh, len))
+			continue;
+		/* Of a connection that is over the size it had: nobody has set that. */
+		if (o->level == SOL_TCP_ && o->name == TCP_MAXSEG && *(uint32_t *)value > MSS_MAX)
 			continue;
 		r = sk_more_add(dump, opts, o->level, o->name, value, len, err);
 	}

@@ -180,7 +180,9 @@ static int read_state(struct tcp_connection *c, struct error *err)
 	    ioctl(c->fd, SIOCINQ, &in) < 0)
 		return err_sys(err, "its state");
 	c->entry->state = info.tcpi_state;
-	if (!tcp_is_open(info.tcpi_state))
+	if (tcp_is_over(c->entry))
+		out = unsent = 0; /* they will never be sent */
+	else if (!tcp_is_open(info.tcpi_state))
 		return err_set(err, -EAGAIN, "its state is %u", info.tcpi_state);
 	/* The FIN has a number, but is no byte. */
 	fin = tcp_sent_fin(info.tcpi_state);
@@ -279,8 +281,9 @@ static int refuse(const struct tcp_connection *c, struct error *err)
 }
 
 /*
- * No task of the tree has the other end. Either it was closed, and what it has
- * sent waits here; or nobody has accepted it yet; or somebody outside has it.
+ * No task of the tree has the other end. Either it was closed or reset, which
+ * this one will hear when it sends, or has heard; or nobody has accepted it yet;
+ * or somebody outside has it.
  */
 static int judge_single(struct dump *dump, struct tcp_connection *c, struct error *err)
 {
@@ -289,7 +292,7 @@ static int judge_single(struct dump *dump, struct tcp_connection *c, struct erro
 
 	if (r < 0)
 		return r;
-	if (!held && tcp_got_fin(c->entry->state))
+	if (!held)
 		return 0;
 	if (!dump->opts->tcp_skip_in_flight)
 		return refuse(c, err);
@@ -321,13 +324,21 @@ static int find_peers(struct dump *dump, struct error *err)
 		struct tcp_connection *key = &wanted;
 		struct tcp_connection **found;
 
+		if (tcp_is_over(all[i]->entry))
+			continue;
 		wanted.tuple = tcp_tuple_of_peer(all[i]->entry);
 		found = bsearch(&key, all, n, sizeof(struct tcp_connection *), by_tuple);
-		all[i]->peer = found ? *found : NULL;
-		if (!found)
+		all[i]->peer = found && !tcp_is_over((*found)->entry) ? *found : NULL;
+		if (!all[i]->peer)
 			r = judge_single(dump, all[i], err);
 	}
 	return r;
+}
+
+/* Its stream is in the images. */
+static bool is_kept(const struct tcp_connection *c)
+{
+	return tcp_is_open(c->entry->state) || tcp_is_over(c->entry);
 }
 
 static int write_one(struct dump *dump, const struct tcp_connection *c, struct error *err)
@@ -339,7 +350,7 @@ static int write_one(struct dump *dump, const struct tcp_connection *c, struct e
 	file.type = FD_TYPES__INETSK;
 	file.id = c->entry->id;
 	file.isk = c->entry;
-	if (tcp_is_open(c->entry->state)) {
+	if (is_kept(c)) {
 		r = dump_image_create(dump, &image, IMG_KIND_TCP_STREAM, c->entry->ino, err);
 		if (r == 0)
 			r = image_write(&image, &c->stream.base, err);
@@ -359,8 +370,7 @@ int tcp_finish(struct dump *dump, struct error *err)
 
 	for (struct tcp_connection *c = dump->connections; c && r == 0; c = c->next) {
 		/* Each pair once, by the one that comes first. */
-		if (tcp_is_open(c->entry->state) && !c->received && !c->sent &&
-		    !c->stream.mss_clamp)
+		if (is_kept(c) && !c->stream.mss_clamp)
 			r = read_pair(c, err);
 	}
 	for (struct tcp_connection *c = dump->connections; c && r == 0; c = c->next)

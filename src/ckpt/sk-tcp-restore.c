@@ -35,7 +35,7 @@
 
 struct connection {
 	const InetSkEntry *e; /* of the socket, or of the one it stands in for a peer of */
-	bool stand_in;
+	const struct connection *stand_in; /* for the peer of that one; NULL: it is itself */
 	int staging;
 	TcpStreamEntry *s;
 	uint64_t received; /* area */
@@ -100,7 +100,7 @@ static int add_stand_in(struct tcp *all, const struct connection *of, struct con
 		return err_oom(err);
 	tcp_stream_entry__init(s);
 	s->inq_seq = of->s->outq_seq - (tcp_sent_fin(of->e->state) ? 1 : 0) - of->s->unsq_len;
-	s->outq_seq = of->s->inq_seq - 1;
+	s->outq_seq = of->s->inq_seq - (tcp_got_fin(of->e->state) ? 1 : 0);
 	s->opt_mask = of->s->opt_mask;
 	s->snd_wscale = of->s->rcv_wscale;
 	s->has_rcv_wscale = of->s->has_rcv_wscale;
@@ -109,7 +109,7 @@ static int add_stand_in(struct tcp *all, const struct connection *of, struct con
 	s->timestamp = of->s->timestamp;
 	s->mss_clamp = of->s->mss_clamp;
 	s->has_unsq_len = true;
-	*ret = (struct connection){ .e = of->e, .stand_in = true, .s = s };
+	*ret = (struct connection){ .e = of->e, .stand_in = of, .s = s };
 	ret->staging = fd_stage(all->r, err);
 	return ret->staging < 0 ? ret->staging : 0;
 }
@@ -121,10 +121,13 @@ static int add_stand_ins(struct tcp *all, struct error *err)
 	qsort(all->v, n, sizeof(*all->v), by_tuple);
 	for (size_t i = 0; i < n; i++) {
 		struct connection wanted = { .tuple = tcp_tuple_of_peer(all->v[i].e) };
+		const struct connection *peer;
 		int r;
 
-		if (!tcp_got_fin(all->v[i].e->state) ||
-		    bsearch(&wanted, all->v, n, sizeof(*all->v), by_tuple))
+		if (!tcp_got_fin(all->v[i].e->state) && !tcp_is_over(all->v[i].e))
+			continue;
+		peer = bsearch(&wanted, all->v, n, sizeof(*all->v), by_tuple);
+		if (peer && !tcp_is_over(peer->e) && !tcp_is_over(all->v[i].e))
 			continue;
 		r = add_stand_in(all, &all->v[i], &all->v[all->n], err);
 		if (r < 0)
@@ -150,12 +153,14 @@ static int load_all(struct tcp *all, struct error *err)
 		int ret;
 
 		if (r->files[i].entry->type != FD_TYPES__INETSK || !e || e->type != SOCK_STREAM ||
-		    !tcp_is_open(e->state))
+		    !(tcp_is_open(e->state) || tcp_is_over(e)))
 			continue;
 		*c = (struct connection){ .e = e,
 					  .staging = r->files[i].staging,
 					  .tuple = tcp_tuple_of(e) };
 		ret = load(all, c, err);
+		if (ret == -ENOENT && tcp_is_over(e))
+			continue; /* one that is no more than closed */
 		if (ret < 0)
 			return ret;
 		all->n++;
@@ -206,7 +211,7 @@ static void tape_address(const struct tcp *all, const struct connection *c, bool
 {
 	const InetSkEntry *e = c->e;
 	char name[INET_NAME_MAX];
-	bool src = own != c->stand_in;
+	bool src = own == !c->stand_in;
 	uint64_t at;
 	size_t len = put_address(all, e, src, &at);
 
@@ -339,6 +344,32 @@ static void send_fin(const struct tcp *all, const struct connection *c)
 			  "closing TCP connection %u for writing", c->e->id);
 }
 
+/*
+ * A connection that is over is made, reset by its stand-in, and forgets that it
+ * was a reset. One after the other: another may have had the same names.
+ */
+static void end_over(const struct tcp *all, const struct connection *stand_in)
+{
+	const struct linger reset = { .l_onoff = 1 };
+	uint64_t word = area_alloc(&all->r->area, 8, 8);
+	uint64_t size = area_alloc(&all->r->area, 8, 8);
+	const struct connection *c = stand_in->stand_in;
+
+	build(all, c);
+	build(all, stand_in);
+	leave_repair(all, c);
+	leave_repair(all, stand_in);
+	tape_set(all, stand_in, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset), "reset");
+	tape_call(all->tape, SYS_close, TAPE_ARGS(fd_of(stand_in)), "resetting TCP connection %u",
+		  c->e->id);
+	tape_op(all->tape, PIE_OP_STORE32, TAPE_ARGS(tape_at(size), tape_imm(4)),
+		"error of TCP connection %u", c->e->id);
+	tape_call(all->tape, SYS_getsockopt,
+		  TAPE_ARGS(fd_of(c), tape_imm(SOL_SOCKET), tape_imm(SO_ERROR), tape_at(word),
+			    tape_at(size)),
+		  "error of TCP connection %u", c->e->id);
+}
+
 int tcp_tape(struct restore *r, struct tape *tape, struct error *err)
 {
 	static void (*const rounds[])(const struct tcp *, const struct connection *) = {
@@ -350,9 +381,13 @@ int tcp_tape(struct restore *r, struct tape *tape, struct error *err)
 	struct tcp all = { .r = r, .tape = tape };
 	int ret = load_all(&all, err);
 
+	for (size_t i = 0; i < all.n && ret >= 0; i++)
+		if (all.v[i].stand_in && tcp_is_over(all.v[i].e))
+			end_over(&all, &all.v[i]);
 	for (size_t round = 0; round < ARRAY_SIZE(rounds) && ret >= 0; round++)
 		for (size_t i = 0; i < all.n; i++)
-			rounds[round](&all, &all.v[i]);
+			if (!tcp_is_over(all.v[i].e))
+				rounds[round](&all, &all.v[i]);
 	free(all.v);
 	return ret;
 }

@@ -20,6 +20,12 @@ bool tcp_is_open(uint32_t state)
 	return state == TCP_STATE_ESTABLISHED || tcp_sent_fin(state) || tcp_got_fin(state);
 }
 
+bool tcp_is_over(const InetSkEntry *entry)
+{
+	return entry->type == SOCK_STREAM && entry->state == TCP_STATE_CLOSE && entry->src_port &&
+	       entry->dst_port;
+}
+
 static void put_address(unsigned char to[16], uint32_t family, const uint32_t *address)
 {
 	static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };

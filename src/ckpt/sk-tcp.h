@@ -39,6 +39,9 @@ bool tcp_got_fin(uint32_t state);
 /* Is there something to be kept? Not while it is being opened. */
 bool tcp_is_open(uint32_t state);
 
+/* A connection that is over: its socket still has the names, and perhaps unread bytes. */
+bool tcp_is_over(const InetSkEntry *entry);
+
 /* A connection by its ends, IPv4 addresses as IPv6 has them. */
 struct tcp_tuple {
 	unsigned char own[16];

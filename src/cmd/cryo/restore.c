@@ -30,6 +30,7 @@ struct restore_options {
 	bool shell_job;
 	bool file_locks;
 	bool tcp_established;
+	bool skip_in_flight; /* accepted: the dump has dropped them */
 	bool tcp_close;
 	bool ext_unix_sk;
 	bool link_remap;
@@ -81,6 +82,7 @@ static const struct opt restore_option_table[] = {
 	F('l', "file-locks", file_locks, "restore file locks"),
 	F(0, "tcp-established", tcp_established, "restore established TCP connections"),
 	F(0, "tcp-close", tcp_close, "restore established TCP connections as closed"),
+	F(0, "skip-in-flight", skip_in_flight, NULL),
 	F('x', "ext-unix-sk", ext_unix_sk, "reconnect to unix sockets outside"),
 	F(0, "link-remap", link_remap, "files that were renamed away come by their link"),
 	S(0, "action-script", action_script, "FILE", "run it at the steps of the restore"),
