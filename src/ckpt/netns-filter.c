@@ -11,15 +11,18 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "base/fd.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/netlink.h"
+#include "base/scan.h"
 #include "base/spawn.h"
 #include "ckpt/dump-priv.h"
 #include "ckpt/netns.h"
@@ -117,6 +120,31 @@ static int count_legacy(const char *names, size_t *ret_n, struct error *err)
 	return r == -ENOENT ? 0 : r;
 }
 
+/*
+ * CRIU restores rules before connections, and counts on it that these are
+ * among them: nothing may be heard before both ends are there. It takes them
+ * out at the end. We do without.
+ */
+static int write_lock(struct dump *dump, uint32_t id, const struct filter *f, struct error *err)
+{
+	static const char rules[] = "*filter\n"
+				    ":INPUT ACCEPT [0:0]\n"
+				    ":FORWARD ACCEPT [0:0]\n"
+				    ":OUTPUT ACCEPT [0:0]\n"
+				    ":CRIU - [0:0]\n"
+				    "-A INPUT -j CRIU\n"
+				    "-A OUTPUT -j CRIU\n"
+				    "-A CRIU -m mark --mark 0xc114 -j ACCEPT\n"
+				    "-A CRIU -j DROP\n"
+				    "COMMIT\n";
+	cleanup_image struct image image = IMAGE_INIT;
+	int r = dump_image_create(dump, &image, f->kind, id, err);
+
+	if (r == 0)
+		r = image_write_raw(&image, rules, sizeof(rules) - 1, err);
+	return r < 0 ? r : image_finish(&image, err);
+}
+
 static int write_filter(struct dump *dump, uint32_t id, const struct filter *f, struct error *err)
 {
 	cleanup_spawn struct spawn_result result = SPAWN_RESULT_INIT;
@@ -124,6 +152,8 @@ static int write_filter(struct dump *dump, uint32_t id, const struct filter *f, 
 	size_t n = 0;
 	int r = f->names ? count_legacy(f->names, &n, err) : count_nft(&n, err);
 
+	if (r == 0 && !n && f->names && dump->connections)
+		return write_lock(dump, id, f, err);
 	if (r < 0 || !n)
 		return r;
 	log_debug("running %s", f->save[0]);
@@ -158,24 +188,87 @@ int netns_filters_write(struct dump *dump, uint32_t id, struct error *err)
 
 /* -------------------------------------------------------------------- restore */
 
+/*
+ * CRIU keeps the network quiet during a dump with a chain of that name, which
+ * is in its images: it takes it out after the restore. Here nothing was locked.
+ */
+static bool is_lock(const char *line, size_t len)
+{
+	return len > 6 && (!strncmp(line, ":CRIU ", 6) || !strncmp(line, "-A CRIU ", 8) ||
+			   memmem(line, len, " -j CRIU", 8));
+}
+
+static void drop_lock(char *text)
+{
+	char *to = text;
+
+	for (const char *line = text; *line;) {
+		const char *next = scan_next_line(line);
+		size_t len = (size_t)(next - line);
+
+		if (!is_lock(line, len)) {
+			memmove(to, line, len);
+			to += len;
+		}
+		line = next;
+	}
+	*to = '\0';
+}
+
+/* Built-in chains that let all through are what is there anyway. */
+static bool has_rules(const struct filter *f, const char *text)
+{
+	if (!f->names)
+		return true;
+	for (const char *line = text; *line; line = scan_next_line(line)) {
+		const char *policy = strchr(line, ' ');
+
+		if (line[0] == '-' || line[0] == '[')
+			return true;
+		if (line[0] == ':' && policy && strncmp(policy, " ACCEPT ", 8) != 0)
+			return true;
+	}
+	return false;
+}
+
+static int feed(const struct filter *f, const char *text, struct error *err)
+{
+	static const char *const nft4[] = { "iptables-nft-restore", "-c", NULL };
+	static const char *const nft6[] = { "ip6tables-nft-restore", "-c", NULL };
+	cleanup_spawn struct spawn_result result = SPAWN_RESULT_INIT;
+	cleanup_fd int fd = memfd_create("rules", MFD_CLOEXEC);
+	const char *const *words = f->restore;
+	int r;
+
+	if (fd < 0)
+		return err_sys(err, "memory for packet filter rules");
+	r = fd_write_all(fd, text, strlen(text));
+	if (r < 0 || lseek(fd, 0, SEEK_SET) < 0)
+		return err_set(err, r < 0 ? r : -EIO, "memory for packet filter rules");
+	/* Printed by the new program, of which the old one knows nothing. */
+	if (f->kind != IMG_KIND_NFTABLES && strstr(text, "(nf_tables)"))
+		words = f->kind == IMG_KIND_IPTABLES ? nft4 : nft6;
+	return run(f, words, fd, &result, err);
+}
+
 int netns_filters_restore(const struct restore *r, uint32_t id, struct error *err)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(filters); i++) {
-		cleanup_spawn struct spawn_result result = SPAWN_RESULT_INIT;
+		cleanup_free char *text = NULL;
 		char name[IMG_NAME_MAX];
-		cleanup_fd int fd = -EBADF;
-		struct stat st;
+		size_t len = 0;
 		int ret;
 
 		img_kind_file_name(filters[i].kind, id, name);
-		fd = openat(r->opts->images_dir, name, O_RDONLY | O_CLOEXEC);
-		if (fd < 0 && errno == ENOENT)
+		ret = file_read_at(r->opts->images_dir, name, TEXT_MAX, &text, &len, err);
+		if (ret == -ENOENT || (ret == 0 && !len))
 			continue;
-		if (fd < 0 || fstat(fd, &st) < 0)
-			return err_sys(err, "open image '%s'", name);
-		if (!st.st_size)
+		if (ret < 0)
+			return ret;
+		drop_lock(text);
+		if (!has_rules(&filters[i], text))
 			continue;
-		ret = run(&filters[i], filters[i].restore, fd, &result, err);
+		ret = feed(&filters[i], text, err);
 		if (ret < 0)
 			return err_wrap(err, ret, "'%s'", name);
 	}

@@ -186,6 +186,9 @@ static int read_state(struct tcp_connection *c, struct error *err)
 		return err_set(err, -EAGAIN, "its state is %u", info.tcpi_state);
 	/* The FIN has a number, but is no byte. */
 	fin = tcp_sent_fin(info.tcpi_state);
+	c->entry->shutdown = (SkShutdown)((fin ? SK_SHUTDOWN__WRITE : 0) |
+					  (tcp_got_fin(info.tcpi_state) ? SK_SHUTDOWN__READ : 0));
+	c->entry->has_shutdown = c->entry->shutdown != SK_SHUTDOWN__NONE;
 	c->unacked = (uint32_t)out;
 	s->inq_len = (uint32_t)in;
 	s->outq_len = (uint32_t)out - (fin && out ? 1 : 0);
