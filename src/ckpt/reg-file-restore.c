@@ -243,6 +243,28 @@ static int tape_new_ghost(struct restore *r, struct tape *tape, struct rghost *g
 	return 0;
 }
 
+static struct timespec timespec_of(const Timeval *time)
+{
+	return (struct timespec){ .tv_sec = (time_t)time->tv_sec,
+				  .tv_nsec = (long)time->tv_usec * 1000 };
+}
+
+/* Images of older CRIU tell no times. */
+static void tape_times(struct restore *r, struct tape *tape, uint64_t anchor,
+		       const struct rghost *ghost, const GhostFileEntry *entry)
+{
+	struct timespec times[2];
+
+	if (!entry->atim || !entry->mtim)
+		return;
+	times[0] = timespec_of(entry->atim);
+	times[1] = timespec_of(entry->mtim);
+	tape_call(tape, SYS_utimensat,
+		  TAPE_ARGS(tape_imm((uint64_t)r->proc_fd), tape_at(anchor),
+			    tape_at(area_add(&r->area, times, sizeof(times))), tape_imm(0)),
+		  "times of '%s'", ghost->path);
+}
+
 static int tape_make_ghost(struct restore *r, struct tape *tape, struct rghost *ghost,
 			   const RegFileEntry *reg, struct error *err)
 {
@@ -284,6 +306,7 @@ static int tape_make_ghost(struct restore *r, struct tape *tape, struct rghost *
 		  TAPE_ARGS(tape_imm((uint64_t)r->proc_fd), tape_at(anchor),
 			    tape_imm(entry->mode & 07777)),
 		  "mode of '%s'", ghost->path);
+	tape_times(r, tape, anchor, ghost, entry);
 	return 0;
 }
 

@@ -1,5 +1,5 @@
 /*
- * Deleted files that are still open keep their bytes, position and mode; two
+ * Deleted files that are still open keep their bytes, position, mode and time of modification; two
  * descriptions of one of them, opened apart, still see the same file; holes stay holes.
  */
 #include "live.h"
@@ -8,6 +8,7 @@ static const char text[] = "the quick brown fox";
 
 int main(void)
 {
+	const struct timespec times[2] = { { .tv_sec = 981158400 }, { .tv_sec = 981158401 } };
 	const char *path = live_path("deleted");
 	char got[64] = "";
 	struct stat st;
@@ -17,6 +18,7 @@ int main(void)
 	b = SYS(open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
 	CHECK(write(a, text, sizeof(text)) == sizeof(text), "write");
 	(void)SYS(lseek(b, 4, SEEK_SET));
+	(void)SYS(futimens(a, times));
 	(void)SYS(unlink(path));
 	path = live_path("sparse");
 	sparse = SYS(open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
@@ -26,6 +28,8 @@ int main(void)
 	(void)SYS(fstat(a, &st));
 	CHECK(st.st_nlink == 0, "it has a name again");
 	CHECK((st.st_mode & 07777) == 0640, "its mode is %o", st.st_mode);
+	CHECK(st.st_mtim.tv_sec == times[1].tv_sec, "it was modified at %ld",
+	      (long)st.st_mtim.tv_sec);
 	CHECK(read(b, got, 5) == 5 && memcmp(got, "quick", 5) == 0, "read '%s'", got);
 	CHECK(write(a, "!", 1) == 1, "write");
 	CHECK(pread(b, got, sizeof(got), 0) == sizeof(text) + 1, "they are two files now");
