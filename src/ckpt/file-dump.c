@@ -19,6 +19,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "base/scan.h"
 #include "ckpt/dump-priv.h"
 #include "ckpt/fd-kind.h"
 #include "ckpt/ghost.h"
@@ -63,25 +64,20 @@ int file_check(const struct cryo_dump_opts *opts, const struct fd_look *look, st
 	return r;
 }
 
-static int write_remap(struct dump *dump, uint32_t file_id, uint32_t ghost_id, struct error *err)
+static int write_remap(struct dump *dump, const RemapFilePathEntry *entry, struct error *err)
 {
-	RemapFilePathEntry entry = REMAP_FILE_PATH_ENTRY__INIT;
-	int r;
-
-	entry.orig_id = file_id;
-	entry.remap_id = ghost_id;
-	entry.has_remap_type = true;
-	entry.remap_type = REMAP_TYPE__GHOST;
 	if (dump->remaps.fd < 0) {
-		r = dump_image_create(dump, &dump->remaps, IMG_KIND_REMAP_FPATH, 0, err);
+		int r = dump_image_create(dump, &dump->remaps, IMG_KIND_REMAP_FPATH, 0, err);
+
 		if (r < 0)
 			return r;
 	}
-	return image_write(&dump->remaps, &entry.base, err);
+	return image_write(&dump->remaps, &entry->base, err);
 }
 
 static int save_ghost(struct dump *dump, const struct dump_fd *fd, struct error *err)
 {
+	RemapFilePathEntry entry = REMAP_FILE_PATH_ENTRY__INIT;
 	uint32_t ghost_id;
 	int r;
 
@@ -91,7 +87,11 @@ static int save_ghost(struct dump *dump, const struct dump_fd *fd, struct error 
 	r = ghost_dump(dump, fd->fd, &fd->look.st, &ghost_id, err);
 	if (r < 0)
 		return err_wrap(err, r, "%s: deleted file '%s'", fd->look.where, fd->look.link);
-	return write_remap(dump, fd->id, ghost_id, err);
+	entry.orig_id = fd->id;
+	entry.remap_id = ghost_id;
+	entry.has_remap_type = true;
+	entry.remap_type = REMAP_TYPE__GHOST;
+	return write_remap(dump, &entry, err);
 }
 
 /* The name led nowhere, or to another file: `lost` says so. */
@@ -162,17 +162,31 @@ static int check_name(struct dump *dump, const struct dump_fd *fd, char **ret_pa
 	return find_other_name(dump, fd, ret_path, &lost, err);
 }
 
-/* -EOPNOTSUPP: the task it belongs to is gone, so it can't be opened on restore. */
-static int check_proc_name(struct dump *dump, const struct dump_fd *fd, const char *path,
+/* "/proc/6/mountinfo", of a process that is gone: another one stands in for it on restore. */
+static int save_gone(struct dump *dump, const struct dump_fd *fd, char *path, struct error *err)
+{
+	RemapFilePathEntry entry = REMAP_FILE_PATH_ENTRY__INIT;
+	const char *p = path;
+	uint32_t pid;
+
+	(void)cut_deleted(path);
+	if (!scan_literal(&p, "/proc/") || !scan_u32(&p, 10, &pid) || (*p && *p != '/'))
+		return err_set(err, -EOPNOTSUPP, "%s: file '%s' of a process that is gone",
+			       fd->look.where, path);
+	entry.orig_id = fd->id;
+	entry.remap_id = pid;
+	entry.has_remap_type = true;
+	entry.remap_type = REMAP_TYPE__PROCFS;
+	return write_remap(dump, &entry, err);
+}
+
+static int check_proc_name(struct dump *dump, const struct dump_fd *fd, char *path,
 			   struct error *err)
 {
 	cleanup_fd int found = -EBADF;
 
 	found = dump_open_path_on(dump, fd->mnt_id, path, O_PATH | O_NOFOLLOW, NULL);
-	if (found >= 0 || found == -ELOOP)
-		return 0;
-	return err_set(err, -EOPNOTSUPP, "%s: file '%s' of a process that is gone", fd->look.where,
-		       path);
+	return found >= 0 || found == -ELOOP ? 0 : save_gone(dump, fd, path, err);
 }
 
 static int check_path(struct dump *dump, const struct dump_fd *fd, char **ret_path,

@@ -615,7 +615,7 @@ static void tape_async(struct rtask *t, uint32_t number, uint32_t flags)
 
 int fd_tape_late(struct restore *r, struct rtask *t, struct error *err)
 {
-	pidfds_tape_late(r, t);
+	born_tape_late(r, t);
 	for (size_t i = 0; i < t->n_fds; i++) {
 		struct rfile *file = files_find(r, t->fds[i]->id);
 		const struct file_kind *kind = file_kind(file->entry);

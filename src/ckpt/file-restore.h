@@ -26,13 +26,14 @@ struct rfile {
 	bool mapped;			 /* some task maps it or runs it */
 	uint64_t stat_at;		 /* area: struct stat taken after opening; 0: none */
 	const struct rtask *finished_by; /* set its owner, and did what its kind does late */
-	/* pidfd.c: who has opened it, as which descriptor, and a word that says so */
+	uint32_t procfs_pid; /* it was that process's in /proc, which is gone; 0: not so */
+	/* born-restore.c: who has opened it, as which descriptor, and a word that says so */
 	const struct rtask *opened_by;
 	uint32_t opened_as;
 	uint64_t opened;
 	const struct rtask *placed_by;
 	const char *link; /* another name it is opened by, removed when all runs; or NULL */
-	uint32_t ghost; /* id of its content in the images; 0: it has a name */
+	uint32_t ghost;	  /* id of its content in the images; 0: it has a name */
 };
 
 /* The same record opened for another purpose, with flags of its own. */
@@ -118,8 +119,17 @@ int fanotify_tape(struct restore *r, struct tape *tape, struct rfile *file, stru
 int tty_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
 int ns_file_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
 int pidfd_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
+
+/* born-restore.c: files that only exist with the tasks they tell of. */
+bool born_is_late(const struct restore *r, const struct rfile *file);
+void born_stage(struct restore *r, struct rfile *file);
 /* A task's become tape, before kinds do theirs late. */
-void pidfds_tape_late(struct restore *r, struct rtask *t);
+void born_tape_late(struct restore *r, struct rtask *t);
+/* R's tape: a process that is gone is there for a moment. */
+int born_tape_stand_in(struct restore *r, struct tape *tape, uint32_t pid, uint32_t *ret_entry,
+		       uint64_t *ret_word, struct error *err);
+void born_tape_gone(struct tape *tape, uint32_t entry, uint64_t word);
+
 int mqueue_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
 int memfd_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err);
 /* All internet sockets of the tree at once. */

@@ -1,9 +1,5 @@
 /*
- * pidfd: the process that a descriptor stands for.
- *
- * It can only be opened when that process exists, and by then its holders have
- * been forked already. So all put something else in its place at first; the
- * first of them opens it late, and the others take theirs from him.
+ * pidfd: the process that a descriptor stands for; opened by born-restore.c.
  *
  * A process that is gone is stood in for by a child that ends at once. Those
  * that stood for the same one do so again. How it ended (PIDFD_GET_INFO) has no
@@ -134,76 +130,6 @@ int pidfd_tape(struct restore *r, struct tape *tape, struct rfile *file, struct 
 			       "files.img: pidfd %u stands for process %d, which "
 			       "is not in the images",
 			       e->id, e->nspid);
-	r->pidfds = true;
-	file->staging = r->proc_fd; /* until it is opened */
+	born_stage(r, file);
 	return 0;
-}
-
-static void tape_place(struct rtask *t, uint32_t slot, const FdinfoEntry *fd)
-{
-	uint32_t entry = tape_call(t->become, SYS_dup3,
-				   TAPE_ARGS(tape_slot(slot), tape_imm(fd->fd),
-					     tape_imm(fd->flags & FD_CLOEXEC ? O_CLOEXEC : 0)),
-				   "placing descriptor %u", fd->fd);
-
-	tape_expect(t->become, entry, PIE_RULE_EQUAL, fd->fd);
-}
-
-/* All numbers the task has it under. */
-static void tape_place_all(struct rtask *t, uint32_t slot, const struct rfile *file)
-{
-	for (size_t i = 0; i < t->n_fds; i++)
-		if (t->fds[i]->id == file->entry->id)
-			tape_place(t, slot, t->fds[i]);
-	tape_call(t->become, SYS_close, TAPE_ARGS(tape_slot(slot)), "pidfd %u is placed",
-		  file->entry->id);
-}
-
-static void tape_open(struct restore *r, struct rtask *t, struct rfile *file, uint32_t number)
-{
-	const PidfdEntry *e = file->entry->pidfd;
-	uint32_t slot;
-
-	tape_barrier(t->become, r->words.born, (uint32_t)r->n_tasks,
-		     "waiting until all tasks exist");
-	slot = tape_call(t->become, SYS_pidfd_open,
-			 TAPE_ARGS(tape_imm((uint64_t)e->nspid), tape_imm(e->flags & FLAGS)),
-			 "pidfd %u of process %d", e->id, e->nspid);
-	tape_place_all(t, slot, file);
-	file->opened_by = t;
-	file->opened_as = number;
-	file->opened = area_add_word(&r->area);
-	tape_post(t->become, file->opened, "a pidfd is open");
-}
-
-/* Opened by another task: the same description. */
-static void tape_take(struct rtask *t, const struct rfile *file)
-{
-	uint32_t holder, slot;
-
-	tape_barrier(t->become, file->opened, 1, "waiting for a pidfd to be open");
-	holder = tape_call(t->become, SYS_pidfd_open, TAPE_ARGS(tape_imm(file->opened_by->pid)),
-			   "taking pidfd %u from task %u", file->entry->id, file->opened_by->pid);
-	slot = tape_call(t->become, SYS_pidfd_getfd,
-			 TAPE_ARGS(tape_slot(holder), tape_imm(file->opened_as)),
-			 "taking pidfd %u from task %u", file->entry->id, file->opened_by->pid);
-	tape_call(t->become, SYS_close, TAPE_ARGS(tape_slot(holder)),
-		  "taking pidfd %u from task %u", file->entry->id, file->opened_by->pid);
-	tape_place_all(t, slot, file);
-}
-
-void pidfds_tape_late(struct restore *r, struct rtask *t)
-{
-	for (size_t i = 0; i < t->n_fds; i++) {
-		struct rfile *file = files_find(r, t->fds[i]->id);
-
-		if (!file || file->entry->type != FD_TYPES__PIDFD ||
-		    file->entry->pidfd->nspid == -1 || file->placed_by == t)
-			continue;
-		if (!file->opened_by)
-			tape_open(r, t, file, t->fds[i]->fd);
-		else
-			tape_take(t, file);
-		file->placed_by = t;
-	}
 }

@@ -59,6 +59,10 @@ int ghosts_load(struct restore *r, struct error *err)
 			file->link = link->entry->reg->name;
 			continue;
 		}
+		if (remaps[i]->remap_type == REMAP_TYPE__PROCFS) {
+			file->procfs_pid = remaps[i]->remap_id;
+			continue;
+		}
 		if (remaps[i]->remap_type != REMAP_TYPE__GHOST)
 			return err_set(err, -EOPNOTSUPP,
 				       "file '%s': renamed or process files can't be rebuilt yet",
@@ -425,6 +429,8 @@ int reg_file_open(struct restore *r, struct tape *tape, struct rfile *file, uint
 int reg_file_tape(struct restore *r, struct tape *tape, struct rfile *file, struct error *err)
 {
 	const RegFileEntry *reg = file->entry->reg;
+	uint32_t stand_in = 0;
+	uint64_t word = 0;
 	uint32_t slot = 0;
 	int ret;
 
@@ -439,7 +445,18 @@ int reg_file_tape(struct restore *r, struct tape *tape, struct rfile *file, stru
 			err, -EINVAL,
 			"external file '%s': no descriptor was handed over for it (--inherit-fd)",
 			reg->name);
+	if (born_is_late(r, file)) {
+		born_stage(r, file);
+		return 0;
+	}
+	if (file->procfs_pid) {
+		ret = born_tape_stand_in(r, tape, file->procfs_pid, &stand_in, &word, err);
+		if (ret < 0)
+			return ret;
+	}
 	ret = reg_file_open(r, tape, file, reg->flags, &slot, err);
+	if (ret >= 0 && file->procfs_pid)
+		born_tape_gone(tape, stand_in, word);
 	if (ret < 0)
 		return ret;
 	file->staging = fd_stage(r, err);
