@@ -62,6 +62,7 @@ struct asked {
 	uint32_t brk;
 	uint32_t dumpable;
 	uint32_t securebits;
+	uint32_t timer_slack;
 	uint32_t thp;
 	uint32_t membarrier;
 	uint32_t first_overrun; /* then every second one */
@@ -85,6 +86,8 @@ static void ask_thread(struct tape *tape, struct asked *asked)
 	tape_expect(tape, entry, PIE_RULE_OK, 0);
 	asked->securebits =
 		tape_call(tape, SYS_prctl, TAPE_ARGS(tape_imm(PR_GET_SECUREBITS)), "securebits");
+	asked->timer_slack =
+		tape_call(tape, SYS_prctl, TAPE_ARGS(tape_imm(PR_GET_TIMERSLACK)), "timer slack");
 }
 
 static void ask_process(struct tape *tape, struct asked *asked)
@@ -209,7 +212,8 @@ static int set_timers(struct dump *dump, const struct answers *answers,
 }
 
 static int set_thread(struct dump *dump, struct dump_thread *thread,
-		      const struct thread_answers *answers, uint32_t securebits, struct error *err)
+		      const struct thread_answers *answers, int64_t securebits, int64_t timer_slack,
+		      struct error *err)
 {
 	ThreadCoreEntry *core = thread->core->thread_core;
 
@@ -225,7 +229,9 @@ static int set_thread(struct dump *dump, struct dump_thread *thread,
 		core->pdeath_sig = (uint32_t)answers->pdeathsig;
 	}
 	thread->core->thread_info->clear_tid_addr = answers->tid_address;
-	core->creds->secbits = securebits;
+	core->creds->secbits = (uint32_t)securebits;
+	core->has_timer_slack = true;
+	core->timer_slack = (uint64_t)timer_slack;
 	return 0;
 }
 
@@ -241,7 +247,8 @@ static int use_answers(struct dump *dump, struct dump_task *task, const struct t
 
 	memcpy(&answers, bytes + asked->answers, sizeof(answers));
 	r = set_thread(dump, &task->threads[0], &answers.thread,
-		       (uint32_t)tape_result(tape, live, asked->securebits), err);
+		       tape_result(tape, live, asked->securebits),
+		       tape_result(tape, live, asked->timer_slack), err);
 	if (r < 0)
 		return r;
 
@@ -311,8 +318,9 @@ static void set_question(const struct dump_thread *thread, const struct asked *a
 			{ SYS_prctl, { tape_imm(PR_GET_PDEATHSIG), FURTHER(asked, i, pdeathsig) }, 0 },
 			{ SYS_prctl, { tape_imm(PR_GET_TID_ADDRESS), FURTHER(asked, i, tid_address) }, 0 },
 			{ SYS_prctl, { tape_imm(PR_GET_SECUREBITS) }, 0 },
+			{ SYS_prctl, { tape_imm(PR_GET_TIMERSLACK) }, 0 },
 		},
-		.n_calls = 4,
+		.n_calls = 5,
 	};
 }
 
@@ -326,7 +334,7 @@ static int use_further(struct dump *dump, struct dump_thread *thread,
 				       "thread %d: what it was asked: %s", thread->host_tid,
 				       strerror((int)-q->calls[i].result));
 	}
-	return set_thread(dump, thread, answers, (uint32_t)q->calls[3].result, err);
+	return set_thread(dump, thread, answers, q->calls[3].result, q->calls[4].result, err);
 }
 
 /* What belongs to a thread, asked of those behind the first. */

@@ -141,6 +141,32 @@ static int set_scheduling(pid_t host_tid, ThreadCoreEntry *core, struct error *e
 	return 0;
 }
 
+#define IO_PRIORITY_OF_THREAD 1 /* IOPRIO_WHO_PROCESS */
+
+/* On which processors, unless on all that we may use ourselves: it may come to another machine. */
+static int set_placement(struct dump *dump, pid_t host_tid, ThreadCoreEntry *core,
+			 struct error *err)
+{
+	uint8_t mask[CPU_MASK_MAX];
+	long n = syscall(SYS_sched_getaffinity, host_tid, sizeof(mask), mask);
+	long priority = syscall(SYS_ioprio_get, IO_PRIORITY_OF_THREAD, host_tid);
+
+	if (n < 0)
+		return err_sys(err, "task %d: processors it may use", host_tid);
+	if (priority < 0)
+		return err_sys(err, "task %d: io priority", host_tid);
+	if ((size_t)n != dump->cpu_mask_len || memcmp(mask, dump->cpu_mask, (size_t)n) != 0) {
+		core->has_cpu_mask = true;
+		core->cpu_mask.len = (size_t)n;
+		core->cpu_mask.data = arena_memdup(&dump->arena, mask, (size_t)n);
+		if (!core->cpu_mask.data)
+			return err_oom(err);
+	}
+	core->has_io_priority = priority >> 13 != 0; /* its class */
+	core->io_priority = (uint32_t)priority;
+	return 0;
+}
+
 /* include/uapi/linux/rseq.h */
 struct rseq_area {
 	uint32_t cpu_id_start;
@@ -279,6 +305,8 @@ static int collect_thread(struct dump *dump, struct dump_task *task, struct dump
 		return r;
 	core->futex_rla_len = (uint32_t)mask;
 	r = set_scheduling(thread->host_tid, core, err);
+	if (r == 0)
+		r = set_placement(dump, thread->host_tid, core, err);
 	if (r < 0)
 		return r;
 	r = regs_get_sigmask(thread->host_tid, &mask, err);

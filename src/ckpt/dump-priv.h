@@ -39,6 +39,8 @@ enum dump_task_state {
 	DUMP_TASK_STOPPED = 3,
 };
 
+#define CPU_MASK_MAX 1024 /* bytes: 8192 processors, the kernel's most */
+
 struct dump_thread {
 	pid_t host_tid;
 	pid_t ns_tid;			  /* of further threads: once its core is collected */
@@ -136,6 +138,8 @@ struct dump {
 	struct externals externals;
 	struct timed_calls timed_calls;
 	struct xstate_layout xstate;
+	uint8_t cpu_mask[CPU_MASK_MAX]; /* processors that we may use */
+	size_t cpu_mask_len;
 	struct crew *crew; /* NULL until there is a crowd */
 	struct freeze freeze;
 	uint64_t frozen_ns;	 /* CLOCK_MONOTONIC, when all stood still */

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -37,6 +38,7 @@
 
 static int prepare(struct dump *dump, struct error *err)
 {
+	long n;
 	int r;
 
 	r = check_privileges(err);
@@ -49,6 +51,8 @@ static int prepare(struct dump *dump, struct error *err)
 	if (r == 0)
 		r = namespaces_check(dump, err);
 	xstate_look(&dump->xstate);
+	n = syscall(SYS_sched_getaffinity, 0, sizeof(dump->cpu_mask), dump->cpu_mask);
+	dump->cpu_mask_len = n < 0 ? 0 : (size_t)n;
 	if (r == 0)
 		r = userns_collect(dump, err);
 	if (r == 0)

@@ -9,6 +9,8 @@
  *	first	memory | clone3 ... | own things | wait: ready | built | released | leave
  *	others	               | own things | ready | (held by M, put where it was)
  */
+#include <errno.h>
+#include <inttypes.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
@@ -44,6 +46,32 @@ static void tape_scheduling(struct restore *r, struct rthread *th)
 			  "scheduling policy %u", thread->sched_policy);
 }
 
+#define IO_PRIORITY_OF_THREAD 1 /* IOPRIO_WHO_PROCESS */
+
+static void tape_placement(struct restore *r, struct rthread *th)
+{
+	const ThreadCoreEntry *thread = th->core->thread_core;
+	uint32_t entry;
+
+	if (thread->has_cpu_mask && thread->cpu_mask.len) {
+		entry = tape_call(th->tape, SYS_sched_setaffinity,
+				  TAPE_ARGS(tape_imm(0), tape_imm(thread->cpu_mask.len),
+					    tape_at(area_add(&r->area, thread->cpu_mask.data,
+							     thread->cpu_mask.len))),
+				  "processors it may use");
+		tape_expect(th->tape, entry, PIE_RULE_OK_OR, EINVAL); /* none of them is here */
+	}
+	if (thread->has_io_priority)
+		tape_call(th->tape, SYS_ioprio_set,
+			  TAPE_ARGS(tape_imm(IO_PRIORITY_OF_THREAD), tape_imm(0),
+				    tape_imm(thread->io_priority)),
+			  "io priority %#x", thread->io_priority);
+	if (thread->has_timer_slack && thread->timer_slack)
+		tape_call(th->tape, SYS_prctl,
+			  TAPE_ARGS(tape_imm(PR_SET_TIMERSLACK), tape_imm(thread->timer_slack)),
+			  "timer slack of %" PRIu64 " ns", thread->timer_slack);
+}
+
 static void tape_pointers(struct rthread *th)
 {
 	const ThreadCoreEntry *thread = th->core->thread_core;
@@ -75,6 +103,7 @@ void thread_tape_own(struct restore *r, struct rthread *th)
 			"being called '%s'", comm);
 	tape_pointers(th);
 	tape_scheduling(r, th);
+	tape_placement(r, th);
 	signal_tape_stack(r, th);
 }
 

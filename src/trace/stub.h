@@ -25,7 +25,7 @@
 #include <sys/user.h>
 
 #define STUB_LEN_MAX 448
-#define STUB_CALLS_MAX 4
+#define STUB_CALLS_MAX 5
 
 /* A system call to be made first. Its result is kept in a register until the call of the
  * tracer, who reads it there (stub_result). */

@@ -78,7 +78,7 @@ static void put_ping(struct code *code, const struct stub_spec *spec)
 }
 
 /* Which no system call changes. */
-static const enum reg result_regs[STUB_CALLS_MAX] = { R12, R13, R14, R15 };
+static const enum reg result_regs[STUB_CALLS_MAX] = { R12, R13, R14, R15, RBX };
 
 static void put_calls(struct code *code, const struct stub_spec *spec)
 {
@@ -94,14 +94,15 @@ static void put_calls(struct code *code, const struct stub_spec *spec)
 		}
 		put_syscall(code, spec->calls[i].nr);
 		/* mov result, rax */
-		PUT(code, 0x49, 0x89, (uint8_t)(0xc0 | (result_regs[i] & 7)));
+		PUT(code, (uint8_t)(0x48 | (result_regs[i] >> 3)), 0x89,
+		    (uint8_t)(0xc0 | (result_regs[i] & 7)));
 	}
 }
 
 int64_t stub_result(const struct user_regs_struct *regs, size_t i)
 {
 	const unsigned long long results[STUB_CALLS_MAX] = { regs->r12, regs->r13, regs->r14,
-							     regs->r15 };
+							     regs->r15, regs->rbx };
 
 	assert(i < STUB_CALLS_MAX);
 	return (int64_t)results[i];
