@@ -58,6 +58,10 @@ struct cryo_dump_opts {
 	 * A negative return fails the dump and the tree lives on. May be NULL. */
 	int (*complete)(void *arg, struct error *err);
 	void *arg;
+	/* Older images of the tree, by a path relative to images_dir: what they have and was not
+	 * written since is left to them. NULL: none. */
+	const char *parent;
+	bool track_mem;	  /* with CRYO_AFTER_RUN: these images can be the parent of the next ones */
 	bool early_stats; /* stats-dump is there before complete() is called, with the times so far
 			   */
 };
@@ -76,6 +80,14 @@ struct cryo_dump_stats {
 	uint64_t pages_skipped_parent;
 	uint64_t pages_written;
 };
+
+/*
+ * Memory only, copied while the tree runs; it stands still for a moment at the
+ * beginning. The images are no checkpoint: they are the parent of the next ones.
+ * -EOPNOTSUPP: this kernel can't track memory.
+ */
+int cryo_pre_dump(const struct cryo_dump_opts *opts, struct cryo_dump_stats *ret_stats,
+		  struct error *err);
 
 /*
  * -ESRCH: no such process. -EOPNOTSUPP: something in the tree can't be saved;

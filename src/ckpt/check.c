@@ -29,6 +29,7 @@
 #include "ckpt/fd-kind.h"
 #include "ckpt/lock.h"
 #include "ckpt/sk-unix-check.h"
+#include "ckpt/track.h"
 #include "ckpt/tty-check.h"
 #include "cryo/check.h"
 
@@ -160,6 +161,17 @@ static int check_info(struct check *check, const struct fd_look *look, pid_t hos
 	return r == 0 && kind->check_info ? kind->check_info(look->where, text, err) : r;
 }
 
+/* It belongs to an earlier pre-dump of ours. */
+static bool is_trackers(pid_t host_pid, int number, const char *link)
+{
+	cleanup_fd int pidfd = (int)syscall(SYS_pidfd_open, host_pid, 0);
+	cleanup_fd int fd = -EBADF;
+
+	if (pidfd >= 0)
+		fd = (int)syscall(SYS_pidfd_getfd, pidfd, number, 0);
+	return fd >= 0 && track_is_ours(fd, link);
+}
+
 static int check_fd(struct check *check, pid_t host_pid, int number, struct error *err)
 {
 	char where[64];
@@ -187,6 +199,8 @@ static int check_fd(struct check *check, pid_t host_pid, int number, struct erro
 		if (r < 0)
 			return r;
 	}
+	if (strcmp(link, "anon_inode:[userfaultfd]") == 0 && is_trackers(host_pid, number, link))
+		return 0;
 	n = fd_kind_check(check->opts, &look, err);
 	if (n >= 0)
 		n = tty_check_add(&check->ttys, check->opts, &look, host_pid, number, err);
@@ -433,7 +447,7 @@ static const struct {
 	{ "pagemap_scan", true, KERN_PAGEMAP_SCAN },
 	{ "timens", true, KERN_TIME_NS },
 	{ "fdinfo_lock", true, KERN_KCMP },
-	{ "mem_dirty_track", false, KERN_KCMP },
+	{ "mem_dirty_track", true, KERN_UFFD_WP_ASYNC },
 	{ "uffd", false, KERN_KCMP },
 	{ "uffd-noncoop", false, KERN_KCMP },
 	{ "userns", true, KERN_KCMP },

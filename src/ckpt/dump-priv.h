@@ -73,6 +73,8 @@ struct dump_task {
 	VmaEntry *guards; /* guard pages, ascending (pages-dump.c) */
 	size_t n_guards;
 	size_t guards_size; /* allocated */
+	int track_fd;	    /* a copy of its userfaultfd of ours; -EBADF: none (track.h) */
+	bool trusts_parent; /* pages not written since are in dump->parent_dir */
 	struct dump_thread *threads;
 	size_t n_threads;
 	TaskKobjIdsEntry *ids; /* NULL: zombie */
@@ -190,6 +192,8 @@ struct dump {
 	void *pipes_seen;		/* tsearch(3) of inode numbers: content is saved */
 	uint32_t last_pages_id;
 	struct page_mover *mover;
+	int parent_dir;		    /* older images of the tree; -EBADF: none */
+	bool only_memory;	    /* a pre-dump: the tasks run while their memory is copied */
 	struct dump_images *images; /* the files of this dump */
 	bool complete;		    /* all images are whole: the tree may die */
 	struct cryo_dump_stats stats;
@@ -220,6 +224,9 @@ int dump_image_many(struct dump *dump, enum img_kind kind, const struct dump_ima
 struct pagemap_writer;
 int dump_pagemap_create(struct dump *dump, struct pagemap_writer *writer, enum img_kind kind,
 			uint64_t id, struct error *err);
+
+/* dump.c: stats-dump, when it is over */
+int dump_stats_write(struct dump *dump, struct error *err);
 
 /* tree-dump.c: the frozen tasks as dump tasks, with what /proc says of them. */
 int dump_tree_collect(struct dump *dump, struct error *err);
@@ -263,6 +270,11 @@ int dump_ask(struct dump *dump, struct dump_task *task, MmEntry *mm, struct erro
 /* mm-dump.c, pages-dump.c */
 int dump_mm_collect(struct dump *dump, struct dump_task *task, MmEntry *mm, struct error *err);
 int dump_mm_write(struct dump *dump, struct dump_task *task, MmEntry *mm, struct error *err);
+/* A running task's mappings, as far as its pages matter. */
+int dump_mm_look(struct dump *dump, struct dump_task *task, struct error *err);
+/* The folder of older images that the options name, and the link to it. */
+int dump_parent_open(struct dump *dump, struct error *err);
+void dump_parent_done(struct dump *dump);
 int dump_pages_prepare(struct dump *dump, struct error *err);
 int dump_pages(struct dump *dump, struct dump_task *task, struct error *err);
 void dump_pages_done(struct dump *dump);

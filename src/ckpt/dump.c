@@ -31,6 +31,7 @@
 #include "ckpt/sk-queue.h"
 #include "ckpt/sk-tcp.h"
 #include "ckpt/sk-unix.h"
+#include "ckpt/track.h"
 #include "ckpt/tty.h"
 #include "ckpt/userns.h"
 #include "ckpt/watched.h"
@@ -67,6 +68,8 @@ static int prepare(struct dump *dump, struct error *err)
 		r = watched_prepare(dump, err);
 	if (r == 0)
 		r = dump_pages_prepare(dump, err);
+	if (r == 0)
+		r = dump_parent_open(dump, err);
 	if (r == 0)
 		r = dump_image_create(dump, &dump->files, IMG_KIND_FILES, 0, err);
 	return r;
@@ -116,13 +119,12 @@ static int finish_images(struct dump *dump, struct error *err)
 	return r;
 }
 
-static int write_stats(struct dump *dump, uint64_t end_ns, struct error *err)
+int dump_stats_write(struct dump *dump, struct error *err)
 {
 	StatsEntry stats = STATS_ENTRY__INIT;
 	DumpStatsEntry entry = DUMP_STATS_ENTRY__INIT;
 	int dir = dump->opts->work_dir >= 0 ? dump->opts->work_dir : dump->opts->images_dir;
 
-	dump->stats.frozen_us = (end_ns - dump->frozen_ns) / NS_PER_US;
 	entry.freezing_time = (uint32_t)dump->stats.freezing_us;
 	entry.frozen_time = (uint32_t)dump->stats.frozen_us;
 	entry.memdump_time = (uint32_t)dump->stats.memdump_us;
@@ -134,6 +136,34 @@ static int write_stats(struct dump *dump, uint64_t end_ns, struct error *err)
 	entry.shpages_written = dump->shpages_written;
 	stats.dump = &entry;
 	return image_write_one(dir, IMG_KIND_STATS_DUMP, 0, &stats.base, err);
+}
+
+static int write_stats(struct dump *dump, uint64_t end_ns, struct error *err)
+{
+	dump->stats.frozen_us = (end_ns - dump->frozen_ns) / NS_PER_US;
+	return dump_stats_write(dump, err);
+}
+
+/* What is written from now on is new to these images. */
+static int track_all(struct dump *dump, struct error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < dump->n_tasks && r == 0; i++) {
+		struct dump_task *task = &dump->tasks[i];
+
+		if (task->state == DUMP_TASK_DEAD)
+			continue;
+		r = dump_task_open(task, err);
+		if (r == 0)
+			r = track_plant(task, err);
+		if (r == 0)
+			r = track_begin(dump, task, err);
+		if (r == 0)
+			r = track_protect(task, err);
+		dump_task_close(task);
+	}
+	return r;
 }
 
 /* All tasks are stopped: nothing they have can change. */
@@ -184,6 +214,8 @@ static int dump_frozen(struct dump *dump, struct error *err)
 		r = cgroup_write(dump, err);
 	if (r == 0)
 		r = finish_images(dump, err);
+	if (r == 0 && dump->opts->track_mem)
+		r = track_all(dump, err);
 	if (r == 0)
 		r = dump_inventory_write(dump, err);
 	if (r == 0 && dump->opts->early_stats)
@@ -236,6 +268,7 @@ static void dump_done(struct dump *dump)
 	tcp_done(dump);
 	tty_done(dump);
 	dump_pages_done(dump);
+	dump_parent_done(dump);
 	dump_tree_done(dump);
 	mnt_done(dump);
 	cgroup_done(dump);
@@ -287,6 +320,7 @@ int cryo_dump(const struct cryo_dump_opts *opts, struct cryo_dump_stats *ret_sta
 	*dump = (struct dump){
 		.opts = opts,
 		.freeze = FREEZE_INIT,
+		.parent_dir = -EBADF,
 		.files = IMAGE_INIT,
 		.pipes = IMAGE_INIT,
 		.fifos = IMAGE_INIT,

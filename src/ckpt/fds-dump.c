@@ -25,6 +25,7 @@
 #include "ckpt/file-ids.h"
 #include "ckpt/lock.h"
 #include "ckpt/memfd.h"
+#include "ckpt/track.h"
 #include "ckpt/userns.h"
 #include "img/pb/fdinfo.pb-c.h"
 #include "img/pb/fs.pb-c.h"
@@ -124,6 +125,7 @@ static void set_cloexec(FdinfoEntry *entry, int own, bool cloexec, bool *ret_unc
 	*ret_unclear = flags > 0 && (flags & O_CLOEXEC); /* the description's own: see below */
 }
 
+/* 1: it is ours, and no part of the task. */
 static int dump_one(struct dump *dump, struct dump_task *task, int number, FdinfoEntry *entry,
 		    bool *ret_unclear, struct error *err)
 {
@@ -145,6 +147,8 @@ static int dump_one(struct dump *dump, struct dump_task *task, int number, Fdinf
 	r = look_at(own, name, task->proc, &dump->arena, &fd.look, err);
 	if (r < 0)
 		return r;
+	if (track_is_ours(own, fd.look.link))
+		return 1;
 	r = file_ids_get(dump->file_ids, task->host_pid, number, &fd.look.st, &fd.id, err);
 	if (r < 0)
 		return err_wrap(err, r, "%s", fd.look.where);
@@ -218,6 +222,7 @@ int dump_fds(struct dump *dump, struct dump_task *task, struct error *err)
 	cleanup_free int *numbers = NULL;
 	bool any_unclear = false;
 	size_t n = 0;
+	size_t kept = 0;
 	int r;
 
 	if (!task->own_files)
@@ -233,12 +238,14 @@ int dump_fds(struct dump *dump, struct dump_task *task, struct error *err)
 	if (!entries || !unclear)
 		return err_oom(err);
 	for (size_t i = 0; i < n; i++) {
-		fdinfo_entry__init(&entries[i]);
-		r = dump_one(dump, task, numbers[i], &entries[i], &unclear[i], err);
+		fdinfo_entry__init(&entries[kept]);
+		r = dump_one(dump, task, numbers[i], &entries[kept], &unclear[kept], err);
 		if (r < 0)
 			return r;
-		any_unclear |= unclear[i];
+		if (r == 0)
+			any_unclear |= unclear[kept++];
 	}
+	n = kept;
 	if (any_unclear)
 		r = dump_ask_cloexec(task, entries, unclear, n, err);
 	for (size_t i = 0; i < n && r == 0; i++)

@@ -312,6 +312,8 @@ int dump_images_prepare(struct dump *dump, struct error *err)
 	dump->images = arena_new(&dump->arena, struct dump_images);
 	if (!dump->images)
 		return err_oom(err);
+	if (dump->only_memory) /* files are made while the tree runs */
+		return 0;
 	dump->images->keep_open = tells_on_write(dump->opts->images_dir);
 	for (size_t i = 0; i < ARRAY_SIZE(kinds) && r == 0; i++)
 		r = make_ahead(dump, kinds[i], 0, err);

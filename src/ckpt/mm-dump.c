@@ -24,6 +24,7 @@
 #include "ckpt/dump-priv.h"
 #include "ckpt/memfd.h"
 #include "ckpt/sysv.h"
+#include "ckpt/track.h"
 #include "ckpt/vma-status.h"
 
 #define AUXV_MAX ((size_t)4096)
@@ -102,7 +103,7 @@ int dump_vma_check(pid_t host_pid, const struct proc_vma *vma, struct error *err
 	/* What can only be run has a key that the kernel gives it by itself. */
 	if (vma->pkey && vma->prot != PROT_EXEC)
 		return refuse(&task, vma, "protection keys: this version can't save them", err);
-	if (vma->vm_flags & (PROC_VM_UFFD_MISSING | PROC_VM_UFFD_WP))
+	if (vma->vm_flags & PROC_VM_UFFD_MISSING)
 		return refuse(&task, vma, "its faults are handled through userfaultfd", err);
 	if (vma->vm_flags & PROC_VM_SEALED && vma->name[0] != '[')
 		return refuse(&task, vma, "it is sealed (mseal)", err);
@@ -194,6 +195,12 @@ static int collect_vma(struct dump *dump, struct dump_task *task, struct dump_vm
 	set_flags(proc, entry);
 	set_special(proc, entry);
 	r = dump_vma_check(task->host_pid, proc, err);
+	if (r == 0 && proc->vm_flags & PROC_VM_UFFD_WP) {
+		r = track_find(task, err);
+		if (r == 0 && task->track_fd < 0)
+			return refuse(task, proc, "its writes are watched through userfaultfd",
+				      err);
+	}
 	if (r < 0)
 		return r;
 
@@ -300,11 +307,42 @@ int dump_mm_collect(struct dump *dump, struct dump_task *task, MmEntry *mm, stru
 		else
 			mm->vmas[mm->n_vmas++] = &entries[i];
 	}
+	task->trusts_parent = dump->parent_dir >= 0 && track_trusts(task, dump->parent_dir);
 	set_limits(&task->stat, mm);
 	r = collect_auxv(dump, task, mm, err);
 	if (r < 0)
 		return r;
 	return dump_plain_file(dump, task, "exe", O_RDONLY, &mm->exe_file_id, err);
+}
+
+/* What collect_vma() does, but for the files behind. */
+int dump_mm_look(struct dump *dump, struct dump_task *task, struct error *err)
+{
+	VmaEntry *entries;
+	int r = proc_smaps_of(task->host_pid, &task->maps, err);
+
+	if (r < 0)
+		return r;
+	task->n_vmas = task->maps.n;
+	task->vmas = arena_new_array(&dump->arena, struct dump_vma, task->n_vmas + 1);
+	entries = arena_new_array(&dump->arena, VmaEntry, task->n_vmas + 1);
+	if (!task->vmas || !entries)
+		return err_oom(err);
+	for (size_t i = 0; i < task->n_vmas; i++) {
+		const struct proc_vma *vma = &task->maps.vmas[i];
+
+		vma_entry__init(&entries[i]);
+		set_flags(vma, &entries[i]);
+		set_special(vma, &entries[i]);
+		task->vmas[i] = (struct dump_vma){ .proc = vma, .entry = &entries[i] };
+		task->vmas[i].has_pages = !vma->shared && vma->name[0] != '[' &&
+					  !(vma->vm_flags & (PROC_VM_IO | PROC_VM_PFNMAP |
+							     PROC_VM_HUGETLB | PROC_VM_DROPPABLE));
+		if (!strcmp(vma->name, "[heap]") || !strncmp(vma->name, "[stack", 6) ||
+		    !strncmp(vma->name, "[anon:", 6))
+			task->vmas[i].has_pages = true;
+	}
+	return 0;
 }
 
 /* Behind the mappings, as CRIU has them. */

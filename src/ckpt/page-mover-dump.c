@@ -14,6 +14,7 @@
 
 #define CHUNK_SIZE ((size_t)1 << 20)
 #define CHUNK_RUNS_MAX 512
+#define PAGE ((uint64_t)4096)
 #define CHUNKS_MAX 256 /* collected before they are copied */
 
 /* Below that many chunks, waking others takes longer than copying. */
@@ -36,7 +37,8 @@ struct page_mover {
 	struct chunk *chunks;
 	size_t n_chunks;
 	pid_t host_pid;
-	int mem_fd; /* of the task; -EBADF until needed; owned */
+	int mem_fd;   /* of the task; -EBADF until needed; owned */
+	bool runs_on; /* the task does */
 	int pages_fd;
 	uint64_t offset; /* where the next chunk begins */
 	uint64_t ns;
@@ -79,11 +81,12 @@ void page_mover_free(struct page_mover *mover)
 	free(mover);
 }
 
-void page_mover_begin(struct page_mover *mover, pid_t host_pid, int pages_fd)
+void page_mover_begin(struct page_mover *mover, pid_t host_pid, bool runs, int pages_fd)
 {
 	cleanup_fd_p(&mover->mem_fd);
 	mover->mem_fd = -EBADF;
 	mover->host_pid = host_pid;
+	mover->runs_on = runs;
 	mover->pages_fd = pages_fd;
 	mover->offset = 0;
 	mover->n_runs = 0;
@@ -112,13 +115,35 @@ static int read_chunk(const struct page_mover *mover, const struct chunk *chunk,
 	return r;
 }
 
+/* Page by page; what can't be read is not there any more. */
+static void read_what_is_left(const struct page_mover *mover, const struct chunk *chunk, char *to)
+{
+	const struct rmem_run *run = &mover->runs[chunk->first_run];
+
+	for (size_t i = 0; i < chunk->n_runs; i++, run++) {
+		for (uint64_t done = 0; done < run->len; done += PAGE, to += PAGE) {
+			struct raddr at = raddr_add(run->start, done);
+			int r = chunk->source == PAGE_SOURCE_READABLE
+					? rmem_read(mover->host_pid, at, to, PAGE, NULL)
+					: rmem_peek(mover->mem_fd, at, to, PAGE, NULL);
+
+			if (r < 0)
+				memset(to, 0, PAGE);
+		}
+	}
+}
+
 static int copy_chunk(void *arg, unsigned int worker, size_t job, struct error *err)
 {
 	const struct page_mover *mover = arg;
 	const struct chunk *chunk = &mover->chunks[job];
 	char *buffer = mover->buffers + worker * CHUNK_SIZE;
-	int r = read_chunk(mover, chunk, buffer, err);
+	int r = read_chunk(mover, chunk, buffer, mover->runs_on ? NULL : err);
 
+	if (r < 0 && mover->runs_on) {
+		read_what_is_left(mover, chunk, buffer);
+		r = 0;
+	}
 	if (r < 0)
 		return r;
 	r = fd_pwrite_all(mover->pages_fd, buffer, chunk->len, chunk->offset);

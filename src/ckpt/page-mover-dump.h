@@ -14,6 +14,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -30,8 +31,9 @@ enum page_source {
 struct page_mover *page_mover_new(void); /* NULL: out of memory */
 void page_mover_free(struct page_mover *mover);
 
-/* What follows comes from that task and goes to pages_fd, which is borrowed. */
-void page_mover_begin(struct page_mover *mover, pid_t host_pid, int pages_fd);
+/* What follows comes from that task and goes to pages_fd, which is borrowed. A task that runs
+ * may give pages back meanwhile: they are zero then. */
+void page_mover_begin(struct page_mover *mover, pid_t host_pid, bool runs, int pages_fd);
 
 int page_mover_add(struct page_mover *mover, enum page_source source, uint64_t start, uint64_t len,
 		   struct error *err);

@@ -38,6 +38,8 @@ struct scan_arg {
 };
 
 #define SCAN _IOWR('f', 16, struct scan_arg)
+#define WP_MATCHING (1u << 0)
+#define IS_WRITTEN (1u << 1)
 #define IS_FILE (1u << 2)
 #define IS_PRESENT (1u << 3)
 #define IS_SWAPPED (1u << 4)
@@ -51,6 +53,8 @@ struct pages_scan {
 	int fd;
 	bool can_scan;
 	bool knows_guards;
+	bool protect;
+	bool tracked; /* some mapping may be */
 	uint64_t at;  /* from here on nothing was looked at */
 	uint64_t end; /* of the last mapping */
 	size_t vma;   /* the first that ends behind what was told last */
@@ -59,7 +63,8 @@ struct pages_scan {
 	size_t next;
 };
 
-int pages_scan_begin(const struct dump_task *task, struct pages_scan **ret_scan, struct error *err)
+int pages_scan_begin(const struct dump_task *task, bool protect, struct pages_scan **ret_scan,
+		     struct error *err)
 {
 	struct pages_scan *scan = calloc(1, sizeof(*scan));
 
@@ -70,6 +75,8 @@ int pages_scan_begin(const struct dump_task *task, struct pages_scan **ret_scan,
 		return err_oom(err);
 	}
 	scan->task = task;
+	scan->protect = protect;
+	scan->tracked = protect || task->track_fd >= 0;
 	scan->can_scan = kern_has(KERN_PAGEMAP_SCAN);
 	scan->knows_guards = kern_has(KERN_PAGEMAP_SCAN_GUARDS);
 	for (size_t i = task->n_vmas; i > 0 && !scan->end; i--)
@@ -106,7 +113,9 @@ static int fill_by_scan(struct pages_scan *scan, struct error *err)
 		.category_inverted = IS_FILE | IS_ZERO_PAGE,
 		.category_mask = IS_FILE | IS_ZERO_PAGE,
 		.category_anyof_mask = IS_PRESENT | IS_SWAPPED,
-		.return_mask = scan->knows_guards ? IS_GUARD : 0,
+		.flags = scan->protect ? WP_MATCHING : 0,
+		.return_mask =
+			(scan->knows_guards ? IS_GUARD : 0) | (scan->tracked ? IS_WRITTEN : 0),
 	};
 	long n = ioctl(scan->fd, SCAN, &arg);
 
@@ -166,7 +175,7 @@ static int fill_by_reading(struct pages_scan *scan, struct error *err)
 			add_page(scan, scan->at, IS_GUARD);
 		else if (words[i] & (PROC_PAGE_PRESENT | PROC_PAGE_SWAP) &&
 			 !(words[i] & PROC_PAGE_FILE))
-			add_page(scan, scan->at, 0);
+			add_page(scan, scan->at, IS_WRITTEN);
 	}
 	return 0;
 }
@@ -199,8 +208,10 @@ int pages_scan_next(struct pages_scan *scan, struct pages_stretch *ret_stretch, 
 		/* One region may reach over several mappings that lie side by side. */
 		vma = task->vmas[scan->vma].proc;
 		end = region->end < vma->end ? region->end : vma->end;
-		*ret_stretch = (struct pages_stretch){ region->start, end, scan->vma,
-						       region->categories & IS_GUARD };
+		*ret_stretch =
+			(struct pages_stretch){ region->start, end, scan->vma,
+						region->categories & IS_GUARD,
+						!scan->tracked || region->categories & IS_WRITTEN };
 		region->start = end;
 		if (end == region->end)
 			scan->next++;

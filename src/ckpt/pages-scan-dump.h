@@ -20,13 +20,16 @@ struct error;
 struct pages_stretch {
 	uint64_t start;
 	uint64_t end;
-	size_t vma; /* index in task->vmas: all of it is in there */
-	bool guard; /* MADV_GUARD_INSTALL: touching them is SIGSEGV; else own */
+	size_t vma;   /* index in task->vmas: all of it is in there */
+	bool guard;   /* MADV_GUARD_INSTALL: touching them is SIGSEGV; else own */
+	bool written; /* since the mapping is tracked (track.h); without that: always */
 };
 
 struct pages_scan;
 
-int pages_scan_begin(const struct dump_task *task, struct pages_scan **ret_scan, struct error *err);
+/* `protect`: tracking begins anew with what is told; mappings without it are left out. */
+int pages_scan_begin(const struct dump_task *task, bool protect, struct pages_scan **ret_scan,
+		     struct error *err);
 /* In address order. 1: there is one; 0: that was all. */
 int pages_scan_next(struct pages_scan *scan, struct pages_stretch *ret_stretch, struct error *err);
 /* Accepts NULL. */

@@ -128,6 +128,7 @@ int dump_tree_collect(struct dump *dump, struct error *err)
 	for (size_t i = 0; i < dump->freeze.n_tasks; i++) {
 		dump->tasks[i].proc = -EBADF;
 		dump->tasks[i].pidfd = -EBADF;
+		dump->tasks[i].track_fd = -EBADF;
 	}
 	for (size_t i = 0; i < dump->freeze.n_tasks; i++) {
 		dump->n_tasks = i + 1;
@@ -209,6 +210,7 @@ void dump_tree_done(struct dump *dump)
 		struct dump_task *task = &dump->tasks[i];
 
 		dump_task_close(task);
+		cleanup_fd_p(&task->track_fd);
 		proc_status_done(&task->status);
 		proc_maps_done(&task->maps);
 	}

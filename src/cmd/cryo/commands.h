@@ -11,6 +11,7 @@ struct command;
 extern const struct command command_check;
 extern const struct command command_dump;
 extern const struct command command_help;
+extern const struct command command_pre_dump;
 extern const struct command command_restore;
 extern const struct command command_show;
 extern const struct command command_verify;

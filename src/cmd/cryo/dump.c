@@ -37,8 +37,10 @@ static const struct opt dump_option_table[] = {
 	OPT_STRING(0, "network-lock", struct dump_options, network_lock, "METHOD", NULL),
 	OPT_STRING(0, "freeze-cgroup", struct dump_options, freeze_cgroup, "DIR",
 		   "accepted and not used: tasks are stopped by ptrace, whose stops end with us"),
-	OPT_STRING(0, "prev-images-dir", struct dump_options, prev_images_dir, "DIR", NULL),
-	OPT_FLAG(0, "track-mem", struct dump_options, track_mem, NULL),
+	OPT_STRING(0, "prev-images-dir", struct dump_options, prev_images_dir, "DIR",
+		   "older images, relative to those of -D: only what was written since is saved"),
+	OPT_FLAG(0, "track-mem", struct dump_options, track_mem,
+		 "these images will be older images of the next dump"),
 	OPT_FLAG(0, "auto-dedup", struct dump_options, auto_dedup, NULL),
 	OPT_FLAG(0, "lazy-pages", struct dump_options, lazy_pages, NULL),
 	OPT_FLAG(0, "page-server", struct dump_options, page_server, NULL),
@@ -54,9 +56,6 @@ static int refuse_unsupported(const struct dump_options *o, struct error *err)
 		const char *name;
 		const char *why;
 	} options[] = {
-		{ o->prev_images_dir != NULL, "prev-images-dir",
-		  "incremental dumps are not supported by this version" },
-		{ o->track_mem, "track-mem", "memory tracking is not supported by this version" },
 		{ o->auto_dedup, "auto-dedup",
 		  "incremental dumps are not supported by this version" },
 		{ o->lazy_pages, "lazy-pages", "lazy dumps are not supported by this version" },
@@ -98,10 +97,11 @@ static int announce(int fd, struct error *err)
 static void print_stats(const struct cryo_dump_stats *stats)
 {
 	printf("Freezing: %llu us\nFrozen: %llu us\nMemory: %llu us, of that writing %llu us\n"
-	       "Pages scanned: %llu, written: %llu\n",
+	       "Pages scanned: %llu, written: %llu, left to older images: %llu\n",
 	       (unsigned long long)stats->freezing_us, (unsigned long long)stats->frozen_us,
 	       (unsigned long long)stats->memdump_us, (unsigned long long)stats->memwrite_us,
-	       (unsigned long long)stats->pages_scanned, (unsigned long long)stats->pages_written);
+	       (unsigned long long)stats->pages_scanned, (unsigned long long)stats->pages_written,
+	       (unsigned long long)stats->pages_skipped_parent);
 }
 
 static int dump(struct dump_options *o, struct program *p, struct error *err)
@@ -118,6 +118,8 @@ static int dump(struct dump_options *o, struct program *p, struct error *err)
 	opts.after = o->leave_running	? CRYO_AFTER_RUN
 		     : o->leave_stopped ? CRYO_AFTER_STOP
 					: CRYO_AFTER_KILL;
+	opts.parent = o->prev_images_dir;
+	opts.track_mem = o->track_mem && o->leave_running;
 	opts.timeout_s = o->timeout > 0 ? (unsigned int)o->timeout : 0;
 	if (o->action_script) {
 		opts.complete = run_script;

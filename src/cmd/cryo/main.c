@@ -14,8 +14,8 @@
 #include "cmd/cryo/words.h"
 
 static const struct command *const commands[] = {
-	&command_check, &command_dump,	 &command_help, &command_restore,
-	&command_show,	&command_verify, NULL,
+	&command_check,	  &command_dump, &command_help,	  &command_pre_dump,
+	&command_restore, &command_show, &command_verify, NULL,
 };
 
 static bool asks_for_version(int argc, char **argv)
