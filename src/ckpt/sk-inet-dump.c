@@ -140,6 +140,8 @@ static int check_stream(const struct cryo_dump_opts *opts, const struct fd_look 
 			struct error *err)
 {
 	struct tcp_info info = { 0 };
+	char ulp[16] = "";
+	socklen_t len = sizeof(ulp);
 	int r;
 
 	if (protocol != IPPROTO_TCP && protocol != IPPROTO_MPTCP)
@@ -149,6 +151,12 @@ static int check_stream(const struct cryo_dump_opts *opts, const struct fd_look 
 	r = get_option(look->fd, look->where, SOL_TCP, TCP_INFO, &info, sizeof(info), err);
 	if (r < 0)
 		return r;
+	if (protocol == IPPROTO_TCP && !opts->tcp_close &&
+	    getsockopt(look->fd, SOL_TCP, TCP_ULP, ulp, &len) == 0 && ulp[0])
+		return err_set(err, -EOPNOTSUPP,
+			       "%s: TCP socket: the kernel speaks '%.*s' for it, whose state it "
+			       "does not tell",
+			       look->where, (int)sizeof(ulp), ulp);
 	if (!is_connected(info.tcpi_state) ||
 	    (protocol == IPPROTO_TCP &&
 	     (opts->tcp_close || (opts->tcp_established && info.tcpi_state != TCP_SYN_RECV))))
