@@ -278,15 +278,20 @@ static void tape_window(const struct tcp *all, const struct connection *c)
 		tape_set(all, c, IPPROTO_TCP, TCP_REPAIR_WINDOW, &window, sizeof(window), "window");
 }
 
-/* Room for all that lies in its queues; the true sizes are set at the end. */
-static void tape_room(const struct tcp *all, const struct connection *c)
+/*
+ * Room for all that lies in its queues; the true sizes are set at the end. In a
+ * user namespace nobody may go beyond the system's limit: more than that fails below.
+ */
+static void tape_room(const struct tcp *all, const struct connection *c, int name, int force,
+		      uint32_t len)
 {
-	if (c->s->outq_len)
-		tape_int(all, c, SOL_SOCKET, SO_SNDBUFFORCE, (int)(2 * c->s->outq_len + (1 << 18)),
-			 "room for sending");
-	if (c->s->inq_len)
-		tape_int(all, c, SOL_SOCKET, SO_RCVBUFFORCE, (int)(2 * c->s->inq_len + (1 << 18)),
-			 "room for receiving");
+	int room = (int)(2 * len + (1 << 18));
+
+	if (!len)
+		return;
+	tape_int(all, c, SOL_SOCKET, name, room, "room");
+	tape_int(all, c, SOL_SOCKET, force, room, "room");
+	tape_expect(all->tape, (uint32_t)(all->tape->n - 1), PIE_RULE_OK_OR, EPERM);
 }
 
 static void build(const struct tcp *all, const struct connection *c)
@@ -305,7 +310,8 @@ static void build(const struct tcp *all, const struct connection *c)
 		fd_tape_stage(all->tape, slot, c->staging);
 	}
 	tape_int(all, c, IPPROTO_TCP, TCP_REPAIR, 1, "repair mode");
-	tape_room(all, c);
+	tape_room(all, c, SO_SNDBUF, SO_SNDBUFFORCE, s->outq_len);
+	tape_room(all, c, SO_RCVBUF, SO_RCVBUFFORCE, s->inq_len);
 	tape_address(all, c, true);
 	tape_seq(all, c, TCP_RECV_QUEUE, s->inq_seq - got - s->inq_len);
 	tape_seq(all, c, TCP_SEND_QUEUE, s->outq_seq - sent - s->outq_len);
