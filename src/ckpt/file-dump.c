@@ -50,7 +50,7 @@ int file_check(const struct cryo_dump_opts *opts, const struct fd_look *look, st
 	if (look->st.st_nlink)
 		return 0;
 	/* What a restore would have to make under a name that others may see, or can't make. */
-	if (S_ISLNK(look->st.st_mode) || S_ISBLK(look->st.st_mode) || S_ISSOCK(look->st.st_mode))
+	if (S_ISBLK(look->st.st_mode) || S_ISSOCK(look->st.st_mode))
 		return err_set(
 			err, -EOPNOTSUPP,
 			"%s: '%s' is deleted, and no file or folder: this version can't save it",

@@ -115,8 +115,17 @@ static int write_ghost(struct dump *dump, uint32_t id, int fd, const struct stat
 	GhostFileEntry entry = GHOST_FILE_ENTRY__INIT;
 	Timeval atime = timeval_of(&st->st_atim);
 	Timeval mtime = timeval_of(&st->st_mtim);
+	char target[PATH_MAX];
 	int r;
 
+	if (S_ISLNK(st->st_mode)) {
+		ssize_t n = readlinkat(fd, "", target, sizeof(target) - 1);
+
+		if (n < 0)
+			return err_sys(err, "read link");
+		target[n] = '\0';
+		entry.symlnk_target = target;
+	}
 	entry.uid = userns_uid(dump, st->st_uid);
 	entry.gid = userns_gid(dump, st->st_gid);
 	entry.mode = st->st_mode;

@@ -226,6 +226,11 @@ static int tape_new_ghost(struct restore *r, struct tape *tape, struct rghost *g
 	if (folder)
 		tape_call(tape, SYS_mkdirat, TAPE_ARGS(dir, tape_at(path), tape_imm(0700)),
 			  "making deleted folder '%s' again", ghost->path);
+	else if (S_ISLNK(entry->mode))
+		tape_call(tape, SYS_symlinkat,
+			  TAPE_ARGS(tape_at(area_add_string(&r->area, entry->symlnk_target)), dir,
+				    tape_at(path)),
+			  "making deleted link '%s' again", ghost->path);
 	else
 		tape_call(tape, SYS_mknodat,
 			  TAPE_ARGS(dir, tape_at(path), tape_imm((entry->mode & S_IFMT) | 0600),
@@ -285,7 +290,7 @@ static int tape_make_ghost(struct restore *r, struct tape *tape, struct rghost *
 	if (ret < 0)
 		return ret;
 	if (!S_ISREG(entry->mode) && !S_ISDIR(entry->mode) && !S_ISFIFO(entry->mode) &&
-	    !S_ISCHR(entry->mode))
+	    !S_ISCHR(entry->mode) && !(S_ISLNK(entry->mode) && entry->symlnk_target))
 		return err_set(err, -EOPNOTSUPP, "file '%s': a deleted file of type %#o", reg->name,
 			       entry->mode & S_IFMT);
 	ret = tape_new_ghost(r, tape, ghost, reg, entry, err);
@@ -306,10 +311,11 @@ static int tape_make_ghost(struct restore *r, struct tape *tape, struct rghost *
 		  TAPE_ARGS(tape_imm((uint64_t)r->proc_fd), tape_at(anchor), tape_imm(entry->uid),
 			    tape_imm(entry->gid)),
 		  "owner of '%s'", ghost->path);
-	tape_call(tape, SYS_fchmodat,
-		  TAPE_ARGS(tape_imm((uint64_t)r->proc_fd), tape_at(anchor),
-			    tape_imm(entry->mode & 07777)),
-		  "mode of '%s'", ghost->path);
+	if (!S_ISLNK(entry->mode)) /* links have none */
+		tape_call(tape, SYS_fchmodat,
+			  TAPE_ARGS(tape_imm((uint64_t)r->proc_fd), tape_at(anchor),
+				    tape_imm(entry->mode & 07777)),
+			  "mode of '%s'", ghost->path);
 	tape_times(r, tape, anchor, ghost, entry);
 	return 0;
 }
