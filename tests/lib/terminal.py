@@ -7,7 +7,9 @@ A step is one of
     TEXT            typed; \\r, \\x1b and the like mean what they mean in Python
     expect:REGEX    waits until that was shown (after what an earlier step has waited for)
     raw:            waits until the command has its terminal in raw mode
+    noecho:         waits until what is typed is not echoed
     size:ROWSxCOLS  the window gets another size
+    run:COMMAND     runs a command of the shell elsewhere, which must succeed
     end:CODE        waits until the command has ended with that exit code
 
 After the last step the command must have ended. All that was shown goes to standard output.
@@ -18,6 +20,7 @@ import re
 import select
 import signal
 import struct
+import subprocess
 import sys
 import termios
 import time
@@ -59,11 +62,20 @@ class Terminal:
             if left <= 0 or not self.read(left):
                 self.fail(f"'{pattern}' was not shown, {len(self.shown) - self.seen} bytes since the last wait")
 
-    def raw(self):
+    def run(self, command):
+        try:
+            code = subprocess.run(
+                command, shell=True, stdin=subprocess.DEVNULL, check=False, timeout=self.limit).returncode
+        except subprocess.TimeoutExpired:
+            code = "too late"
+        if code:
+            self.fail(f"'{command}' failed ({code})")
+
+    def until_without(self, flag):
         end = time.monotonic() + self.limit
-        while termios.tcgetattr(self.master)[3] & termios.ICANON:
+        while termios.tcgetattr(self.master)[3] & flag:
             if time.monotonic() > end:
-                self.fail("its terminal never is in raw mode")
+                self.fail("the mode of its terminal does not change")
             self.read(0.02)
 
     def end(self, code):
@@ -93,9 +105,13 @@ class Terminal:
         if kind == "expect":
             self.expect(rest)
         elif kind == "raw":
-            self.raw()
+            self.until_without(termios.ICANON)
+        elif kind == "noecho":
+            self.until_without(termios.ECHO)
         elif kind == "size":
             self.resize(rest)
+        elif kind == "run":
+            self.run(rest)
         elif kind == "end":
             self.end(int(rest))
         else:
