@@ -269,6 +269,9 @@ static int check_status(const struct check *check, pid_t host_pid, const struct 
 			       "task %d: it is in a pid namespace below that of task %d: the "
 			       "images have room for one process id",
 			       host_pid, check->opts->pid);
+	if (!status->has_mm && status->state == 'Z' && status->threads > 1)
+		return err_set(err, -EOPNOTSUPP,
+			       "task %d: its first thread has ended, others go on", host_pid);
 	if (!status->has_mm)
 		return 0; /* a zombie */
 	if (status->seccomp == SECCOMP_MODE_STRICT) {

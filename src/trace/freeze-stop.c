@@ -241,19 +241,26 @@ static void wake_vfork_child(struct freeze *f, pid_t host_pid)
 	run_on(c, 0);
 }
 
-/* A leader that has called pthread_exit(3) is a zombie while its threads live: it never stops. */
+#define EXEC_NS (NS_PER_SEC / 2) /* how long another thread may take to become the leader */
+
+/* A leader that has called pthread_exit(3) is a zombie while its threads live: it never stops. It
+ * is one for a moment, too, when another thread calls execve(2) and takes its place. */
 static int check_unstopped(struct freeze *f, size_t task, size_t thread, struct error *err)
 {
 	struct frozen_task *t = &f->tasks[task];
 	pid_t host_tid = t->threads[thread].host_tid;
 	char state = state_of(t->host_pid, host_tid);
 
+	if (host_tid == t->host_pid && state != 'Z')
+		t->leaderless_ns = 0;
 	if (state == 'Z' && host_tid == t->host_pid && t->n_threads > 1) {
 		size_t alive = 0;
 
 		for (size_t i = 1; i < t->n_threads; i++)
 			alive += !t->threads[i].gone;
-		if (alive)
+		if (alive && !t->leaderless_ns)
+			t->leaderless_ns = clock_mono_ns();
+		if (alive && clock_mono_ns() - t->leaderless_ns > EXEC_NS)
 			return err_set(err, -EOPNOTSUPP,
 				       "task %d: its first thread has ended, others go on",
 				       (int)t->host_pid);

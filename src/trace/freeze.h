@@ -34,10 +34,11 @@ struct frozen_thread {
 
 struct frozen_task {
 	pid_t host_pid;
-	pid_t host_ppid; /* as the caller's PID namespace sees it */
-	bool home;	 /* no thread of it is in code of ours */
-	bool zombie;	 /* dead, not reaped by its parent: not traced; threads is empty */
-	int stop_signal; /* the task was in a job control stop by this signal; else 0 */
+	pid_t host_ppid;	/* as the caller's PID namespace sees it */
+	bool home;		/* no thread of it is in code of ours */
+	bool zombie;		/* dead, not reaped by its parent: not traced; threads is empty */
+	int stop_signal;	/* the task was in a job control stop by this signal; else 0 */
+	uint64_t leaderless_ns; /* since when its leader is seen dead, and others alive; 0: not */
 	struct frozen_thread *threads; /* [0] is the leader */
 	size_t n_threads;
 };

@@ -299,7 +299,7 @@ static void another_tracer_is_named(void **state UNUSED)
 	(void)snprintf(name, sizeof(name), "process %d", (int)tracer);
 	assert_non_null(strstr(err.text, name));
 	end_victim(tracer);
-	assert_false(is_standing_still());
+	WAIT_FOR(!is_standing_still());
 	end_victim(pid);
 }
 
