@@ -31,27 +31,22 @@ static inline size_t picture_group(struct picture *p, unsigned int group)
 	return i;
 }
 
-/* Sorted by place; mounts at one place keep their order, the lower first. */
-static inline void picture_sort(char **lines, size_t n)
-{
-	for (size_t i = 1; i < n; i++) {
-		for (size_t j = i; j > 0; j--) {
-			size_t a = strcspn(lines[j - 1], " "), b = strcspn(lines[j], " ");
-			int order = strncmp(lines[j - 1], lines[j], a < b ? a : b);
-			char *line = lines[j];
-
-			if (order < 0 || (order == 0 && a <= b))
-				break;
-			lines[j] = lines[j - 1];
-			lines[j - 1] = line;
-		}
-	}
-}
-
 struct picture_row {
 	int id, parent;
-	char line[2048];
+	size_t depth;
+	unsigned int shared, master;
+	bool unbindable;
+	char place[1024], rest[1024];
 };
+
+/* By place; of those at one place the lower first. */
+static inline int picture_order(const void *a, const void *b)
+{
+	const struct picture_row *x = a, *y = b;
+	int order = strcmp(x->place, y->place);
+
+	return order ? order : (int)x->depth - (int)y->depth;
+}
 
 static inline size_t picture_depth(const struct picture_row *rows, size_t n, size_t at)
 {
@@ -70,11 +65,17 @@ static inline size_t picture_depth(const struct picture_row *rows, size_t n, siz
 	return depth;
 }
 
-/* `skip`: of the root mount only its place is told, for what it is made of is the runner's. */
+static inline unsigned int picture_number(const char *line, const char *key)
+{
+	const char *at = strstr(line, key);
+
+	return at ? (unsigned int)atoi(at + strlen(key)) : 0;
+}
+
+/* Of the root mount only its place is told, for what it is made of is the runner's. */
 static inline void picture_take(struct picture *p, const char *path)
 {
 	static struct picture_row rows[256];
-	char *lines[256];
 	FILE *file = fopen(path, "re");
 	char line[4096];
 	size_t n = 0;
@@ -82,45 +83,44 @@ static inline void picture_take(struct picture *p, const char *path)
 	memset(p, 0, sizeof(*p));
 	CHECK(file, "%s: %s", path, strerror(errno));
 	while (fgets(line, sizeof(line), file)) {
-		char root[1024], place[1024], options[256], rest[1024], type[64];
+		char root[512], options[256], type[64];
 		char *dash = strstr(line, " - ");
 		struct picture_row *row = &rows[n];
 
 		CHECK(n < 256 && dash, "mountinfo: %s", line);
-		*rest = 0;
-		CHECK(sscanf(line, "%d %d %*s %1023s %1023s %255s", &row->id, &row->parent, root,
-			     place, options) == 5,
+		CHECK(sscanf(line, "%d %d %*s %511s %1023s %255s", &row->id, &row->parent, root,
+			     row->place, options) == 5,
 		      "mountinfo: %s", line);
 		CHECK(sscanf(dash, " - %63s", type) == 1, "mountinfo: %s", line);
 		*dash = 0;
-		if (strstr(line, " shared:"))
-			(void)snprintf(
-				rest + strlen(rest), 64, " shared:%zu",
-				picture_group(p, (unsigned int)atoi(strstr(line, " shared:") + 8)));
-		if (strstr(line, " master:"))
-			(void)snprintf(
-				rest + strlen(rest), 64, " master:%zu",
-				picture_group(p, (unsigned int)atoi(strstr(line, " master:") + 8)));
-		if (strstr(line, " unbindable"))
-			(void)strcat(rest, " unbindable");
-		if (!strcmp(place, "/"))
-			*root = *rest = 0;
-		(void)snprintf(row->line, sizeof(row->line), "%.1000s %.500s %.200s %.60s%.200s",
-			       place, root, type, options, rest);
+		row->shared = picture_number(line, " shared:");
+		row->master = picture_number(line, " master:");
+		row->unbindable = strstr(line, " unbindable");
+		if (!strcmp(row->place, "/")) {
+			*root = 0;
+			row->shared = row->master = 0;
+		}
+		(void)snprintf(row->rest, sizeof(row->rest), "%s %s %s", root, type, options);
 		n++;
 	}
 	(void)fclose(file);
-	for (size_t i = 0; i < n; i++) {
-		size_t len = strlen(rows[i].line);
-
-		(void)snprintf(rows[i].line + len, sizeof(rows[i].line) - len, " depth:%zu",
-			       picture_depth(rows, n, i));
-		lines[i] = rows[i].line;
-	}
-	picture_sort(lines, n);
 	for (size_t i = 0; i < n; i++)
-		p->len +=
-			(size_t)snprintf(p->text + p->len, PICTURE_MAX - p->len, "%s\n", lines[i]);
+		rows[i].depth = picture_depth(rows, n, i);
+	qsort(rows, n, sizeof(*rows), picture_order);
+	for (size_t i = 0; i < n && p->len < PICTURE_MAX; i++) {
+		char shared[32] = "", master[32] = "";
+
+		if (rows[i].shared)
+			(void)snprintf(shared, sizeof(shared), " shared:%zu",
+				       picture_group(p, rows[i].shared));
+		if (rows[i].master)
+			(void)snprintf(master, sizeof(master), " master:%zu",
+				       picture_group(p, rows[i].master));
+		p->len += (size_t)snprintf(p->text + p->len, PICTURE_MAX - p->len,
+					   "%s %s%s%s%s depth:%zu\n", rows[i].place, rows[i].rest,
+					   shared, master, rows[i].unbindable ? " unbindable" : "",
+					   rows[i].depth);
+	}
 	CHECK(p->len < PICTURE_MAX, "too many mounts");
 }
 
