@@ -19,6 +19,7 @@ struct dump_options {
 	const char *root;
 	const char *ghost_limit;
 	const char *manage_cgroups;
+	const char *cgroup_yard; /* accepted: hierarchies are found where they are mounted */
 	const char *action_script;
 	const char *pidfile;	   /* a dump writes none */
 	const char *pre_dump_mode; /* accepted: there was no pre-dump */
@@ -58,6 +59,7 @@ struct dump_options {
 		OPT_STRING(0, "root", type, root, "DIR", "the tree's root folder"),                \
 		OPT_LIST(0, "external", type, externals, "KIND[NAME]:KEY",                         \
 			 "this object stays outside of the images"),                               \
+		OPT_STRING(0, "cgroup-yard", type, cgroup_yard, "DIR", NULL),                      \
 		OLD_MOUNT_OPTIONS(type, old_mounts),                                               \
 		OPT_LIST(0, "empty-ns", type, empty_ns, "net",                                     \
 			 "do not save what is in that namespace"),                                 \

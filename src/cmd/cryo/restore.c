@@ -42,6 +42,7 @@ struct restore_options {
 	const char *root;
 	const char *pidfile;
 	const char *cgroups;
+	const char *cgroup_yard; /* accepted: hierarchies are found where they are mounted */
 	const char *action_script;
 	int status_fd;
 	struct strv externals;
@@ -71,6 +72,7 @@ static const struct opt restore_option_table[] = {
 	F('j', "shell-job", shell_job, "let the root join the caller's session and terminal"),
 	S('r', "root", root, "DIR", "folder that becomes the root of the tree's mounts"),
 	L(0, "external", externals, "KEY:VALUE", "object outside of the images"),
+	S(0, "cgroup-yard", cgroup_yard, "DIR", NULL),
 	OLD_MOUNT_OPTIONS(struct restore_options, old_mounts),
 	L(0, "inherit-fd", inherit_fds, "fd[N]:KEY", "open descriptor N stands in for file KEY"),
 	L('J', "join-ns", join_ns, "TYPE:FILE", "join this namespace"),
