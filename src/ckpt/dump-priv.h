@@ -126,6 +126,7 @@ struct dump_unix;
 struct sk_queue_dump;
 struct packet_diag;
 struct tcp_connection;
+struct sk_cache;
 struct sk_reference;
 struct tmpfs_ahead;
 struct nameless;
@@ -165,7 +166,7 @@ struct dump {
 	struct image remaps; /* remap-fpath.img */
 	struct image locks;  /* filelocks.img */
 	struct link_remap *link_remaps;
-	void *watched;	     /* tsearch(3) of what inotify and fanotify watch */
+	void *watched; /* tsearch(3) of what inotify and fanotify watch */
 	struct nameless *watched_nameless;
 	void *locks_seen; /* tsearch(3) of processes and files */
 	struct dump_file_ids *file_ids;
@@ -186,6 +187,7 @@ struct dump {
 	struct packet_diag *packet_sockets; /* packet-diag-dump.c; NULL: not asked yet */
 	struct dump_ttys *ttys;		    /* tty-dump.c; NULL: none so far */
 	struct tcp_connection *connections; /* sk-tcp-dump.c */
+	struct sk_cache *sk_cache;	    /* sk-more.c; NULL: not yet */
 	struct sk_reference *sk_references; /* sk-more.c */
 	struct sk_queue_dump *sk_queues;
 	struct dump_unix *unix_sockets; /* sk-unix-dump.c; NULL: none so far */

@@ -16,48 +16,62 @@
 #include "base/scan.h"
 #include "ckpt/dump-priv.h"
 #include "ckpt/inet-diag.h"
+#include "ckpt/sk-more.h"
 #include "ckpt/sk-tcp.h"
 
 #define RAW_LIST_MAX ((size_t)16 << 20)
 
 /* ------------------------------------------------------------------- shutdown */
 
-struct answer {
+/* A UDP socket that is shut down: there are few. */
+struct sk_half {
+	struct sk_half *next;
 	uint64_t cookie;
-	bool found;
 	uint32_t bits;
 };
 
-static int take(void *arg, const struct nlmsghdr *message, struct error *err UNUSED)
+static int take(void *arg, const struct nlmsghdr *message, struct error *err)
 {
 	const struct inet_diag_msg *body = mnl_nlmsg_get_payload(message);
-	struct answer *answer = arg;
+	struct dump *dump = arg;
 	const struct nlattr *attr;
-	uint64_t cookie = body->id.idiag_cookie[0] | (uint64_t)body->id.idiag_cookie[1] << 32;
+	struct sk_half *half;
+	uint32_t bits = 0;
 
-	if (cookie != answer->cookie)
-		return 0;
-	answer->found = true;
 	netlink_each_attr(attr, message, sizeof(*body))
 	{
 		if (mnl_attr_get_type(attr) == INET_DIAG_SHUTDOWN)
-			answer->bits = mnl_attr_get_u8(attr);
+			bits = mnl_attr_get_u8(attr) & 3;
 	}
+	if (!bits)
+		return 0;
+	half = arena_new(&dump->arena, struct sk_half);
+	if (!half)
+		return err_oom(err);
+	half->cookie = body->id.idiag_cookie[0] | (uint64_t)body->id.idiag_cookie[1] << 32;
+	half->bits = bits;
+	half->next = dump->sk_cache->halves;
+	dump->sk_cache->halves = half;
 	return 0;
 }
 
-/* All of that port: more than one may share it. */
-static int ask(struct netlink *nl, uint8_t family, uint8_t protocol, uint16_t port,
-	       struct answer *answer, struct error *err)
+/* All of them at once: each question walks the same table in the kernel. */
+static int ask_all(struct dump *dump, int fd, uint8_t family, uint8_t protocol, struct error *err)
 {
-	struct nlmsghdr *request = netlink_request(nl, SOCK_DIAG_BY_FAMILY, 0);
-	struct inet_diag_req_v2 *body = mnl_nlmsg_put_extra_header(request, sizeof(*body));
+	cleanup_netlink struct netlink nl = NETLINK_INIT;
+	struct nlmsghdr *request;
+	struct inet_diag_req_v2 *body;
+	int r = netlink_open_like(&nl, NETLINK_SOCK_DIAG, fd, err);
 
+	if (r < 0)
+		return r;
+	request = netlink_request(&nl, SOCK_DIAG_BY_FAMILY, 0);
+	body = mnl_nlmsg_put_extra_header(request, sizeof(*body));
 	body->sdiag_family = family;
 	body->sdiag_protocol = protocol;
 	body->idiag_states = ~0u;
-	body->id.idiag_sport = port;
-	return netlink_dump(nl, request, take, answer, err);
+	r = netlink_dump(&nl, request, take, dump, err);
+	return r == -ENOENT ? 0 : r; /* the kernel does not tell of them */
 }
 
 /*
@@ -65,40 +79,35 @@ static int ask(struct netlink *nl, uint8_t family, uint8_t protocol, uint16_t po
  * socket that is shut down for writing only looks like any other: that
  * can only be where there was somebody to write to.
  */
-int inet_diag_shutdown(struct dump *dump UNUSED, int fd, const char *where, uint32_t *ret_bits,
-		       struct error *err)
+int inet_diag_shutdown(struct dump *dump, int fd, const char *where, const InetSkEntry *entry,
+		       uint32_t *ret_bits, struct error *err)
 {
-	cleanup_netlink struct netlink nl = NETLINK_INIT;
+	unsigned int kind = 1u << ((entry->family == AF_INET6 ? 2 : 0) +
+				   (entry->proto == IPPROTO_UDPLITE ? 1 : 0));
 	struct pollfd look = { .fd = fd, .events = POLLRDHUP };
-	struct sockaddr_in6 own = { 0 }; /* the port is at the same place for both */
-	struct sockaddr_in6 peer;
-	struct answer answer = { .cookie = 0 };
-	socklen_t len = sizeof(own);
-	socklen_t peer_len = sizeof(peer);
-	socklen_t cookie_len = sizeof(answer.cookie);
-	socklen_t protocol_len = sizeof(int);
-	int protocol = 0;
-	int r;
+	struct sk_cache *cache = sk_cache(dump);
+	socklen_t len = sizeof(uint64_t);
+	uint64_t cookie = 0;
+	int r = 0;
 
-	*ret_bits = 0;
+	if (!cache)
+		return err_oom(err);
 	(void)poll(&look, 1, 0);
-	if (!(look.revents & (POLLRDHUP | POLLHUP)) &&
-	    getpeername(fd, (struct sockaddr *)&peer, &peer_len) < 0)
+	*ret_bits = (look.revents & POLLHUP) ? 3 : (look.revents & POLLRDHUP) ? 1 : 0;
+	if (!*ret_bits && !entry->dst_port)
 		return 0;
-	if (getsockname(fd, (struct sockaddr *)&own, &len) < 0 ||
-	    getsockopt(fd, SOL_SOCKET, SO_COOKIE, &answer.cookie, &cookie_len) < 0 ||
-	    getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &protocol_len) < 0)
-		return err_sys(err, "%s: address of the socket", where);
-	r = netlink_open_like(&nl, NETLINK_SOCK_DIAG, fd, err);
-	if (r == 0 && own.sin6_port)
-		r = ask(&nl, (uint8_t)own.sin6_family, (uint8_t)protocol, own.sin6_port, &answer,
-			err);
-	if (r < 0 && r != -ENOENT)
+	if (!(cache->asked & kind))
+		r = ask_all(dump, fd, (uint8_t)entry->family, (uint8_t)entry->proto, err);
+	if (r < 0)
 		return err_wrap(err, r, "%s: state of the socket", where);
-	if (answer.found)
-		*ret_bits = answer.bits & 3;
-	else
-		*ret_bits = (look.revents & POLLHUP) ? 3 : (look.revents & POLLRDHUP) ? 1 : 0;
+	cache->asked |= kind;
+	if (!cache->halves)
+		return 0;
+	if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) < 0)
+		return err_sys(err, "%s: cookie of the socket", where);
+	for (const struct sk_half *h = cache->halves; h; h = h->next)
+		if (h->cookie == cookie)
+			*ret_bits = h->bits;
 	return 0;
 }
 

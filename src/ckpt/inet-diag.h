@@ -12,8 +12,8 @@ struct dump;
 struct error;
 
 /* How a UDP socket is shut down: bits 1 (read) and 2 (write). */
-int inet_diag_shutdown(struct dump *dump, int fd, const char *where, uint32_t *ret_bits,
-		       struct error *err);
+int inet_diag_shutdown(struct dump *dump, int fd, const char *where, const InetSkEntry *entry,
+		       uint32_t *ret_bits, struct error *err);
 
 /* Who a raw socket is connected to, and its state; untouched if to nobody. */
 int inet_raw_peer(struct dump *dump, uint32_t ino, uint32_t family, uint32_t peer[4],

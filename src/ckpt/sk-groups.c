@@ -49,11 +49,11 @@ static int add_member(struct dump *dump, SkOptsEntry *opts, int level,
 static int ask(struct dump *dump, int fd, const char *where, SkOptsEntry *opts, int family,
 	       uint32_t index, const void *address, struct error *err)
 {
-	cleanup_free struct group_filter *filter = calloc(1, FILTER_SIZE);
+	_Alignas(struct group_filter) char room[FILTER_SIZE];
+	struct group_filter *filter = (struct group_filter *)(void *)room;
 	socklen_t len = FILTER_SIZE;
 
-	if (!filter)
-		return err_oom(err);
+	memset(filter, 0, GROUP_FILTER_SIZE(0));
 	filter->gf_interface = index;
 	filter->gf_numsrc = SOURCES_MAX;
 	filter->gf_group.ss_family = (sa_family_t)family;
@@ -135,16 +135,21 @@ static int read_list(struct dump *dump, const char *name, char **ret, struct err
 int sk_groups_dump(struct dump *dump, int fd, const char *where, SkOptsEntry *opts,
 		   struct error *err)
 {
-	cleanup_free char *groups4 = NULL;
-	cleanup_free char *groups6 = NULL;
-	int r = read_list(dump, "igmp", &groups4, err);
+	struct sk_cache *cache = sk_cache(dump);
+	int r = 0;
 
+	if (!cache)
+		return err_oom(err);
+	if (!cache->groups) {
+		r = read_list(dump, "igmp", &cache->groups4, err);
+		if (r == 0)
+			r = read_list(dump, "igmp6", &cache->groups6, err);
+		cache->groups = r == 0;
+	}
 	/* An IPv6 socket may have joined groups of IPv4, too. */
-	if (r == 0 && groups4)
-		r = walk4(dump, fd, where, opts, groups4, err);
-	if (r == 0)
-		r = read_list(dump, "igmp6", &groups6, err);
-	if (r == 0 && groups6)
-		r = walk6(dump, fd, where, opts, groups6, err);
+	if (r == 0 && cache->groups4)
+		r = walk4(dump, fd, where, opts, cache->groups4, err);
+	if (r == 0 && cache->groups6)
+		r = walk6(dump, fd, where, opts, cache->groups6, err);
 	return r;
 }

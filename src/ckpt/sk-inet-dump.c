@@ -350,7 +350,7 @@ static int fill_datagram(struct dump *dump, const struct dump_fd *fd, struct rec
 			       fd->look.where);
 	if (ioctl(fd->fd, SIOCINQ, &bytes) == 0 && bytes)
 		log_warn("%s: UDP socket: datagrams that wait in it are not saved", fd->look.where);
-	r = inet_diag_shutdown(dump, fd->fd, fd->look.where, &bits, err);
+	r = inet_diag_shutdown(dump, fd->fd, fd->look.where, e, &bits, err);
 	set_shutdown(record, bits);
 	return r;
 }

@@ -156,9 +156,17 @@ static const struct option {
 	{ AF_NETLINK, SOL_NETLINK, 12, 4 }, /* NETLINK_GET_STRICT_CHK */
 };
 
+#define FRESH_MAX 64 /* bytes of a new socket's option; longer ones have no default */
+
 /* A new socket to compare with. */
 struct sk_reference {
 	struct sk_reference *next;
+	struct fresh {
+		bool asked;
+		bool known; /* sockets of its sort have the option */
+		socklen_t len;
+		char value[FRESH_MAX];
+	} fresh[ARRAY_SIZE(options)];
 	int domain;
 	int type;
 	int protocol;
@@ -198,7 +206,7 @@ static int make_there(int like, const struct sk_reference *wanted, const char *w
 	return 0;
 }
 
-static int reference_for(struct dump *dump, int fd, const char *where, int *ret_fd, int *ret_domain,
+static int reference_for(struct dump *dump, int fd, const char *where, struct sk_reference **ret,
 			 struct error *err)
 {
 	struct sk_reference wanted = { .fd = -EBADF };
@@ -217,11 +225,10 @@ static int reference_for(struct dump *dump, int fd, const char *where, int *ret_
 		r = get_int(fd, SO_PROTOCOL, &wanted.protocol, where, err);
 	if (r < 0)
 		return r;
-	*ret_domain = wanted.domain;
 	for (struct sk_reference *p = dump->sk_references; p; p = p->next) {
 		if (p->domain == wanted.domain && p->type == wanted.type &&
 		    p->protocol == wanted.protocol && p->netns == wanted.netns) {
-			*ret_fd = p->fd;
+			*ret = p;
 			return 0;
 		}
 	}
@@ -237,12 +244,25 @@ static int reference_for(struct dump *dump, int fd, const char *where, int *ret_
 	*made = wanted;
 	made->next = dump->sk_references;
 	dump->sk_references = made;
-	*ret_fd = made->fd;
+	*ret = made;
 	return 0;
+}
+
+struct sk_cache *sk_cache(struct dump *dump)
+{
+	if (dump->sk_cache)
+		return dump->sk_cache;
+	dump->sk_cache = arena_new(&dump->arena, struct sk_cache);
+	return dump->sk_cache;
 }
 
 void sk_more_done(struct dump *dump)
 {
+	if (dump->sk_cache) {
+		free(dump->sk_cache->groups4);
+		free(dump->sk_cache->groups6);
+		dump->sk_cache = NULL;
+	}
 	for (struct sk_reference *p = dump->sk_references; p; p = p->next)
 		if (p->fd >= 0)
 			(void)close(p->fd);
@@ -286,6 +306,26 @@ static bool is_state(const struct option *o, int type, bool connected)
 		o->name <= IPV6_MULTICAST_LOOP);
 }
 
+static bool is_for(const struct option *o, int domain)
+{
+	return o->domain ? o->domain == domain
+			 : o->level == SOL_SOCKET || domain == AF_INET || domain == AF_INET6;
+}
+
+/* Without a new socket all that is not zero is kept. */
+static void ask_fresh(struct sk_reference *reference, size_t i)
+{
+	struct fresh *fresh = &reference->fresh[i];
+	const struct option *o = &options[i];
+
+	if (fresh->asked)
+		return;
+	fresh->asked = true;
+	fresh->len = o->size ? o->size : sizeof(fresh->value);
+	fresh->known = reference->fd < 0 ||
+		       getsockopt(reference->fd, o->level, o->name, fresh->value, &fresh->len) == 0;
+}
+
 /* Or has been: unlike getpeername(2) this also tells of those that are closed again. */
 static bool is_connected(int fd)
 {
@@ -297,37 +337,26 @@ static bool is_connected(int fd)
 
 int sk_more_dump(struct dump *dump, int fd, const char *where, SkOptsEntry *opts, struct error *err)
 {
+	struct sk_reference *reference = NULL;
 	bool connected;
-	int type = 0;
-	int reference;
-	int domain;
-	int r = reference_for(dump, fd, where, &reference, &domain, err);
+	int r = reference_for(dump, fd, where, &reference, err);
 
-	if (r == 0)
-		r = get_int(fd, SO_TYPE, &type, where, err);
 	if (r < 0)
 		return r;
 	connected = is_connected(fd);
-
 	for (size_t i = 0; i < ARRAY_SIZE(options) && r == 0; i++) {
 		const struct option *o = &options[i];
-		_Alignas(uint32_t) char value[VALUE_MAX] = { 0 };
-		char fresh[VALUE_MAX] = { 0 };
+		const struct fresh *fresh = &reference->fresh[i];
+		_Alignas(uint32_t) char value[VALUE_MAX];
 		socklen_t len = o->size ? o->size : sizeof(value);
-		socklen_t fresh_len = len;
 
-		if (o->domain ? o->domain != domain
-			      : o->level != SOL_SOCKET && domain != AF_INET && domain != AF_INET6)
+		if (!is_for(o, reference->domain) || is_state(o, reference->type, connected))
 			continue;
-		if (is_state(o, type, connected))
-			continue;
+		ask_fresh(reference, i);
 		/* Not of this sort of socket, or not in this kernel. */
-		if (getsockopt(fd, o->level, o->name, value, &len) < 0)
+		if (!fresh->known || getsockopt(fd, o->level, o->name, value, &len) < 0)
 			continue;
-		if (reference < 0 ||
-		    getsockopt(reference, o->level, o->name, fresh, &fresh_len) < 0)
-			fresh_len = len;
-		if (len == fresh_len && !memcmp(value, fresh, len))
+		if (len == fresh->len && !memcmp(value, fresh->value, len))
 			continue;
 		/* Of a connection that is over the size it had: nobody has set that. */
 		if (o->level == SOL_TCP_ && o->name == TCP_MAXSEG && *(uint32_t *)value > MSS_MAX)

@@ -14,7 +14,20 @@
 struct area;
 struct dump;
 struct error;
+struct sk_half;
 struct tape;
+
+/* What is asked once a dump, not once a socket. */
+struct sk_cache {
+	char *groups4; /* /proc/PID/net/igmp; NULL: there is none */
+	char *groups6;
+	bool groups;		/* they were read */
+	struct sk_half *halves; /* inet-diag-dump.c: UDP sockets that are shut down */
+	unsigned int asked;	/* bits: the kinds of UDP that were asked for */
+};
+
+/* NULL: out of memory. */
+struct sk_cache *sk_cache(struct dump *dump);
 
 /* Appends to opts->more. */
 int sk_more_dump(struct dump *dump, int fd, const char *where, SkOptsEntry *opts,
