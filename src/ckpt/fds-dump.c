@@ -246,6 +246,7 @@ int dump_fds(struct dump *dump, struct dump_task *task, struct error *err)
 			any_unclear |= unclear[kept++];
 	}
 	n = kept;
+	r = 0;
 	if (any_unclear)
 		r = dump_ask_cloexec(task, entries, unclear, n, err);
 	for (size_t i = 0; i < n && r == 0; i++)

@@ -10,7 +10,10 @@ teardown_file() { test_end; }
 setup() {
 	IMG=$(mktemp -d "$TEST_DIR/img.XXXX")
 	mkdir "$IMG/1" "$IMG/2" "$IMG/3"
-	setsid "$TEST_DIR/changes" "$IMG/state" </dev/null >/dev/null 2>&1 3>&- &
+	# None open above ours.
+	# No descriptor above ours.
+	setsid bash -c 'for fd in /proc/self/fd/*; do fd=${fd##*/}; [ "$fd" -le 2 ] || eval "exec $fd>&-"; done
+		exec "$0" "$1"' "$TEST_DIR/changes" "$IMG/state" </dev/null >/dev/null 2>&1 3>&- &
 	pid=$!
 	wait_for state_is ready
 }
@@ -31,11 +34,15 @@ assert_whole() {
 	assert_equal "$(cat "$IMG/state")" whole "memory"
 }
 pages() { cryo show "$IMG/$1/stats-dump" | jq ".entries[0].dump.$2"; }
+# Numbers and files, without ours.
+open_files() { find "/proc/$pid/fd" -mindepth 1 ! -lname '*userfaultfd*' -printf '%f %l\n' | sort -n; }
 descriptors() { find "/proc/$pid/fd" -mindepth 1 -printf '%l\n' | grep -c userfaultfd; }
 
 @test "only what was written since the last round is saved, over three rounds" {
 	cryo pre-dump -t "$pid" -D "$IMG/1"
 	[ "$(pages 1 pages_written)" -gt 8000 ]
+	local before
+	before=$(open_files)
 	change 1
 	cryo pre-dump -t "$pid" -D "$IMG/2" --prev-images-dir ../1
 	[ "$(pages 2 pages_written)" -lt 500 ]
@@ -48,6 +55,7 @@ descriptors() { find "/proc/$pid/fd" -mindepth 1 -printf '%l\n' | grep -c userfa
 	cryo restore -D "$IMG/3" -d
 	assert_whole
 	assert_equal "$(descriptors)" 0 "descriptors of ours after the restore"
+	assert_equal "$(open_files)" "$before" "descriptors after the restore"
 	kill -9 "$pid"
 }
 
