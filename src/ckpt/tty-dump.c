@@ -10,7 +10,6 @@
 #include <asm/termbits.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <libgen.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -228,17 +227,14 @@ static int master_devpts(struct dump *dump, const struct dump_fd *fd, uint64_t *
 {
 	cleanup_fd int pts = -EBADF;
 	struct stat st;
-	char *folder;
+	const char *link = fd->look.link;
+	const char *slash = strrchr(link, '/');
 	char *path;
 
 	*ret = fd->look.st.st_dev;
 	if (fd->look.fs_type == DEVPTS_SUPER_MAGIC)
 		return 0;
-	path = arena_strdup(&dump->arena, fd->look.link);
-	if (!path)
-		return err_oom(err);
-	folder = dirname(path);
-	path = arena_printf(&dump->arena, "%s/pts", strcmp(folder, "/") != 0 ? folder : "");
+	path = arena_printf(&dump->arena, "%.*s/pts", slash ? (int)(slash - link) : 0, link);
 	if (!path)
 		return err_oom(err);
 	pts = dump_open_path_on(dump, fd->mnt_id, path, O_PATH | O_DIRECTORY, err);
