@@ -101,7 +101,7 @@ static int write_content(struct image *image, int fd, const struct stat *st, boo
 		return 0;
 	/* The descriptor itself may be for writing only; its position is not ours to move. */
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd); /* always fits */
-	readable = open(path, O_RDONLY | O_CLOEXEC);
+	readable = open(path, O_RDONLY | O_CLOEXEC | O_NOATIME);
 	if (readable < 0)
 		return err_sys(err, "open it for reading");
 	return chunks ? copy_chunks(image, readable, (uint64_t)st->st_size, err)
