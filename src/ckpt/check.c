@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/capability.h>
+#include <linux/kcmp.h>
 #include <linux/magic.h>
 #include <linux/seccomp.h>
 #include <signal.h>
@@ -282,6 +283,54 @@ static int check_status(const struct check *check, pid_t host_pid, const struct 
 	return check_session(check, host_pid, status, err);
 }
 
+/* Of further threads; when frozen only what kcmp(2) tells is looked at again. */
+static int check_thread(pid_t host_pid, pid_t host_tid, struct error *err)
+{
+	static const char *const names[] = { "net",    "mnt",  "uts",  "ipc",
+					     "cgroup", "time", "user", "pid_for_children" };
+	static const struct {
+		int type;
+		const char *what;
+	} shares[] = { { KCMP_FILES, "descriptors" }, { KCMP_FS, "a working folder" } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(shares); i++) {
+		if (syscall(SYS_kcmp, host_pid, host_tid, shares[i].type, 0, 0) > 0)
+			return err_set(err, -EOPNOTSUPP,
+				       "task %d: its thread %d has %s of its own: this can't be "
+				       "saved",
+				       host_pid, host_tid, shares[i].what);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		struct stat own, first;
+		char path[96];
+
+		(void)snprintf(path, sizeof(path), "/proc/%d/task/%d/ns/%s", host_pid, host_tid,
+			       names[i]);
+		if (stat(path, &own) < 0)
+			continue; /* gone, or a kernel without such */
+		(void)snprintf(path, sizeof(path), "/proc/%d/ns/%s", host_pid, names[i]);
+		if (stat(path, &first) == 0 && own.st_ino != first.st_ino)
+			return err_set(err, -EOPNOTSUPP,
+				       "task %d: its thread %d is in a %s namespace of its own: "
+				       "this can't be saved",
+				       host_pid, host_tid, names[i]);
+	}
+	return 0;
+}
+
+static int check_threads(struct check *check, pid_t host_pid, struct error *err)
+{
+	cleanup_free pid_t *tids = NULL;
+	size_t n = 0;
+	int r = proc_threads_of(host_pid, &tids, &n, err);
+
+	if (r < 0)
+		return tell(check, r, err);
+	for (size_t i = 1; i < n && r >= 0; i++)
+		r = tell(check, check_thread(host_pid, tids[i], err), err);
+	return r;
+}
+
 static int check_task(struct check *check, pid_t host_pid, struct error *err)
 {
 	struct proc_status status;
@@ -296,7 +345,9 @@ static int check_task(struct check *check, pid_t host_pid, struct error *err)
 	proc_status_done(&status);
 	if (r < 0 || !alive)
 		return r;
-	r = check_fds(check, host_pid, err);
+	r = check_threads(check, host_pid, err);
+	if (r >= 0)
+		r = check_fds(check, host_pid, err);
 	return r < 0 ? r : check_maps(check, host_pid, err);
 }
 

@@ -2,6 +2,7 @@
  * core: what a task and each of its threads are, apart from memory and files.
  */
 #include <fcntl.h>
+#include <linux/kcmp.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <stdio.h>
@@ -325,12 +326,39 @@ static int collect_thread(struct dump *dump, struct dump_task *task, struct dump
 	return 0;
 }
 
+/* unshare(2) can take a thread's descriptors, folder or namespaces away from its process. */
+static int check_shares(const struct dump_task *task, const struct dump_thread *thread,
+			struct error *err)
+{
+	static const struct {
+		int type;
+		const char *what;
+	} shares[] = { { KCMP_FILES, "descriptors" }, { KCMP_FS, "a working folder" } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(shares); i++) {
+		long r = syscall(SYS_kcmp, task->host_pid, thread->host_tid, shares[i].type, 0, 0);
+
+		if (r < 0)
+			return err_sys(err, "compare threads %d and %d", task->host_pid,
+				       thread->host_tid);
+		if (r)
+			return err_set(err, -EOPNOTSUPP,
+				       "task %d: its thread %d has %s of its own: this can't be "
+				       "saved",
+				       task->host_pid, thread->host_tid, shares[i].what);
+	}
+	return 0;
+}
+
 static int collect_threads(struct dump *dump, struct dump_task *task, struct error *err)
 {
 	int r = 0;
 
-	for (size_t i = 0; i < task->n_threads && r == 0; i++)
-		r = collect_thread(dump, task, &task->threads[i], err);
+	for (size_t i = 0; i < task->n_threads && r == 0; i++) {
+		r = i ? check_shares(task, &task->threads[i], err) : 0;
+		if (r == 0)
+			r = collect_thread(dump, task, &task->threads[i], err);
+	}
 	return r;
 }
 
