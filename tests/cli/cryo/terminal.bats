@@ -93,3 +93,19 @@ GONE='while [ -e "/proc/$(cat "$TEST_DIR/job.pid")" ]; do sleep 0.05; done'
 	assert_status 1
 	assert_has "--shell-job"
 }
+
+@test "what was typed ahead is put back if the dump fails after it was taken" {
+	cat >"$TEST_DIR/job" <<-'END'
+		#!/bin/sh
+		echo $$ >"$TEST_DIR/job.pid"
+		until [ -e "$TEST_DIR/job.go" ]; do sleep 0.05; done
+		while read -r x; do echo "got <$x>"; done
+	END
+	mkdir "$IMG/tty-data.img" # no file can be made there
+	at_shell "$JOB" 'expect:job' "run:until [ -s $TEST_DIR/job.pid ]; do sleep 0.05; done" \
+		'ahead\r' 'unfin' 'expect:unfin' "run:! $DUMP --shell-job 2>$TEST_DIR/said" "run:touch $TEST_DIR/job.go" \
+		'expect:got <ahead>' 'ished\r' 'expect:got <unfinished>' '\x04' 'expect:# ' 'exit 0\r' end:0
+	grep -q "tty-data.img" "$TEST_DIR/said"
+	assert_equal "$(grep -c '^ahead' "$TEST_DIR/shown")" 1 "how often it was echoed"
+	assert_equal "$(ls "$IMG")" tty-data.img "what is left of the images"
+}

@@ -247,3 +247,18 @@ goes_on() { wait_for lines_more_than $(($(wc -l <"$TEST_DIR/c/log") + 3)); }
 	run -0 cryorun features
 	jq -e '.annotations["io.cryopod.runtime.checkpoint.check"] == "true"' <<<"$output"
 }
+
+@test "a container at a terminal: restored in the foreground, the terminal is ours" {
+	script_bundle t 'while read -r x; do echo "got <$x> $(stty size)"; done; exit 4' '.process.terminal = true'
+	at() { python3 "$TOP/tests/lib/terminal.py" -t 60 -s 33x101 raw: "${@:2}" -- "$CRYORUN" --root "$TEST_DIR/runtime" "$1" \
+		--bundle "$TEST_DIR/t" ${restoring:+--image-path "$TEST_DIR/t/img"} t 3>&- >"$TEST_DIR/shown"; }
+	restoring=
+	at run 'one\r' 'expect:got <one> 33 101' \
+		"run:$CRYORUN --root $TEST_DIR/runtime checkpoint --image-path $TEST_DIR/t/img t"
+	restoring=yes
+	at restore 'two\r' 'expect:got <two> 33 101' size:20x70 'three\r' 'expect:got <three> 20 70' '\x04' end:4
+	# Without a place for it, the terminal can't be given back.
+	run cryorun restore --detach --bundle "$TEST_DIR/t" --image-path "$TEST_DIR/t/img" t
+	assert_status 1
+	assert_has "without setting console socket"
+}
