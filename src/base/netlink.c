@@ -190,17 +190,36 @@ static int read_some(struct netlink *nl, uint16_t type,
 	return r;
 }
 
+/* A reader that has enough: the rest is heard out, or the next question would meet it. */
+struct reader {
+	int (*each)(void *arg, const struct nlmsghdr *message, struct error *err);
+	void *arg;
+	int result;
+};
+
+static int read_each(void *arg, const struct nlmsghdr *message, struct error *err)
+{
+	struct reader *reader = arg;
+
+	if (reader->result == 0)
+		reader->result = reader->each(reader->arg, message, err);
+	return 0;
+}
+
 int netlink_dump(struct netlink *nl, struct nlmsghdr *request,
 		 int (*each)(void *arg, const struct nlmsghdr *message, struct error *err),
 		 void *arg, struct error *err)
 {
+	struct reader reader = { .each = each, .arg = arg };
 	uint16_t type = request->nlmsg_type;
 	int r;
 
 	request->nlmsg_flags |= NLM_F_DUMP;
 	r = ask(nl, request, err);
 	while (r == 0)
-		r = read_some(nl, type, each, arg, err);
+		r = read_some(nl, type, read_each, &reader, reader.result < 0 ? NULL : err);
+	if (reader.result < 0)
+		return reader.result;
 	return r < 0 ? r : 0;
 }
 
