@@ -518,7 +518,7 @@ static const struct {
 	{ "newifindex", true, KERN_KCMP },
 	{ "link_nsid", false, KERN_KCMP },
 	{ "ns_pid", false, KERN_KCMP },
-	{ "memfd_hugetlb", false, KERN_KCMP },
+	{ "memfd_hugetlb", true, KERN_KCMP },
 	{ "move_mount_set_group", true, KERN_KCMP },
 	{ "sk_unix_file", true, KERN_KCMP },
 	{ "sockopt_buf_lock", true, KERN_KCMP },

@@ -18,14 +18,14 @@ mkdir -p "$data" $PGHOST
 chown -R postgres: /var/lib/postgresql $PGHOST
 chmod 700 "$data"
 as_user initdb -D "$data" -A trust --no-sync >/tmp/initdb 2>&1 || { cat /tmp/initdb; exit 1; }
-# No network; parallel workers, for their shared memory comes and goes while queries run.
+# No network. Queries of all rows are for parallel workers, whose shared memory comes and goes.
 as_user postgres -D "$data" -c listen_addresses= -c unix_socket_directories=$PGHOST \
 	-c shared_buffers=256MB -c max_parallel_workers_per_gather=2 -c min_parallel_table_scan_size=0 \
 	-c parallel_setup_cost=0 -c autovacuum_naptime=1 -c checkpoint_timeout=30 >/tmp/server 2>&1 &
 until as_user pg_isready -q; do sleep 0.1; done
 as_user pgbench -i -q -s 10 >/tmp/pgbench-init 2>&1 || { cat /tmp/pgbench-init; exit 1; }
 echo initialized
-as_user pgbench -c 8 -j 2 -T "$1" >/tmp/pgbench 2>&1
+as_user pgbench -c 8 -j 2 -T "$1" -b tpcb-like@19 -f /programs/postgresql-parallel.sql@1 >/tmp/pgbench 2>&1
 echo "pgbench $?"
 wait
 pg_controldata "$data" | sed -n 's/^Database cluster state: */state: /p'

@@ -1,0 +1,1 @@
+select count(*), sum(abalance) from pgbench_accounts;
