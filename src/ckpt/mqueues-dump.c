@@ -217,7 +217,7 @@ static int add_file(struct dump *dump, struct dump_mqueue *q, const struct dump_
 		if (!more)
 			return err_oom(err);
 		if (e->n_files)
-			memcpy(more, e->files, e->n_files * sizeof(*more));
+			memcpy(more, e->files, e->n_files * sizeof(MqueueFile *));
 		e->files = more;
 		q->files_size = 2 * q->files_size + FILES_STEP;
 	}

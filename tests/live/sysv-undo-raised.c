@@ -1,5 +1,4 @@
-/* A semaphore that was raised, and is to be lowered at the end of a task that sleeps: refused, and it goes on.
- */
+/* A semaphore that was raised, to be lowered at the end of a task: refused, and it goes on. */
 #include "live.h"
 
 #include <sys/ipc.h>

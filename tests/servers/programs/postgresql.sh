@@ -25,7 +25,11 @@ as_user postgres -D "$data" -c listen_addresses= -c unix_socket_directories=$PGH
 until as_user pg_isready -q; do sleep 0.1; done
 as_user pgbench -i -q -s 10 >/tmp/pgbench-init 2>&1 || { cat /tmp/pgbench-init; exit 1; }
 echo initialized
-as_user pgbench -c 8 -j 2 -T "$1" -b tpcb-like@19 -f /programs/postgresql-parallel.sql@1 >/tmp/pgbench 2>&1
-echo "pgbench $?"
+as_user pgbench -n -c 1 -T "$1" -f /programs/postgresql-parallel.sql >/tmp/pgbench-parallel 2>&1 &
+parallel=$!
+as_user pgbench -c 8 -j 2 -T "$1" >/tmp/pgbench 2>&1
+code=$?
+wait $parallel
+echo "pgbench $code $?"
 wait
 pg_controldata "$data" | sed -n 's/^Database cluster state: */state: /p'
