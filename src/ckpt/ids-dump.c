@@ -295,8 +295,8 @@ int dump_ids_collect(struct dump *dump, struct error *err)
 		if (r <= 0)
 			return r < 0 ? r : refuse_shared(task, "signal handlers", err);
 		r = shared_id(&files, task, &task->ids->files_id, err);
-		if (r < 0)
-			return r;
+		if (r <= 0) /* a restore could not make that */
+			return r < 0 ? r : refuse_shared(task, "descriptors", err);
 		task->own_files = r > 0;
 	}
 	return 0;
