@@ -353,8 +353,7 @@ static int write_file(struct dump *dump, const struct dump_fd *fd, const struct 
 	entry.tty_info_id = tty->info.id;
 	entry.flags = fd->flags;
 	entry.fown = (FownEntry *)&fd->fown;
-	if (!tty->outside && dump->ns[DUMP_NS_MNT].other &&
-	    !mnt_find(dump, fd->mnt_id, NULL)) {
+	if (!tty->outside && dump->ns[DUMP_NS_MNT].other && !mnt_find(dump, fd->mnt_id, NULL)) {
 		r = err_set(err, -EOPNOTSUPP,
 			    "%s: terminal '%s' lies outside of the container's mounts",
 			    fd->look.where, fd->look.link);
