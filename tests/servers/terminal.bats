@@ -28,16 +28,16 @@ start_bash() {
 @test "bash: jobs in the background and stopped, fg, ^C, ^Z, the size of the window" {
 	start_bash sh
 	at sh '\r' 'expect:# ' 'sleep 12345 | cat &\r' 'expect:\[1\]' 'stty size\r' 'expect:33 101' \
-		'cat\r' 'before\r' 'expect:before.*before' '\x1a' 'expect:\[2\]\+ +Stopped' 'trap "echo WIN''CH" WINCH\r' \
+		'cat\r' 'before\r' 'expect:before.*before' '\x1a' 'expect:\[2\]\+ +Stopped' 'trap "echo WIN''CH; got=1" WINCH\r' \
 		'mark=still-the-same\r' "$DETACH" end:0
 	to_disk sh
 	forget_pages sh
 	from_disk sh
 	at sh '\r' 'expect:# ' 'jobs\r' 'expect:\[1\]- +Running +sleep 12345 \| cat &.*\[2\]\+ +Stopped +cat' \
-		'echo $mark\r' 'expect:\nstill-the-same' \
-		'fg\r' 'expect:\ncat' 'after\r' 'expect:after.*after' '\x1a' 'expect:Stopped.*# ' 'fg\r' 'expect:\ncat' '\x03' 'expect:# ' \
-		'kill %1\r' 'wait; jobs; echo none''-left\r' 'expect:\nnone-left' \
-		size:40x90 '\r' 'expect:WINCH' 'stty size\r' 'expect:40 90' \
+		'echo $mark\r' 'expect:still-the-same' \
+		'fg\r' 'expect:cat' 'after\r' 'expect:after.*after' '\x1a' 'expect:Stopped.*# ' 'fg\r' 'expect:cat' '\x03' 'expect:# ' \
+		'kill %1\r' 'wait; jobs; echo none"-"left\r' 'expect:none-left' \
+		'got=\r' 'expect:got=.*# ' size:40x90 'until [ "$got" ]; do :; done\r' 'expect:WINCH' 'stty size\r' 'expect:40 90' \
 		'sleep 54321\r' 'expect:54321' '\x03' 'expect:# ' 'tty; ps -o tpgid= -p $$\r' 'expect:/dev/pts/0' \
 		'exit 7\r' end:7
 }
