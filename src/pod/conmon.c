@@ -361,7 +361,8 @@ int conmon_run(const struct pod *pod, const struct container *c, const struct co
 		r = start_conmon(pod, c, start, &p, err);
 	if (r == 0)
 		r = hear(start->exec_attach ? p.attach[0] : p.sync[0], c, p.words, &pid, err);
-	if (r == 0)
+	/* A session that nobody attaches to may have ended by now, and its folder with it. */
+	if (r == 0 && !(start->exec_spec && !start->exec_attach))
 		r = read_pid(start->bundle, "conmon.pid", &ret->host_pid, err);
 	if (r < 0)
 		return r;
