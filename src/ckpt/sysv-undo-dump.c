@@ -108,10 +108,12 @@ int sysv_note_sets(struct dump *dump, uint32_t ns_id, struct error *err)
 
 static void add_op(struct sembuf *ops, size_t *n, size_t sem, int op, int flags)
 {
-	if (op) /* 0 would wait for zero */
+	/* 0 would wait for zero. None may wait, should somebody outside change a value meanwhile.
+	 */
+	if (op)
 		ops[(*n)++] = (struct sembuf){ .sem_num = (unsigned short)sem,
 					       .sem_op = (short)op,
-					       .sem_flg = (short)flags };
+					       .sem_flg = (short)(flags | IPC_NOWAIT) };
 }
 
 /* Looks at semaphores [from, to) for notes above or below 0. */
@@ -135,7 +137,7 @@ static uint32_t tape_look(struct area *area, struct tape *tape, const struct dum
 			add_op(ops, &n, i, 1, SEM_UNDO);
 		}
 	}
-	add_op(ops, &n, from, -VALUE_MAX - 1, IPC_NOWAIT);
+	add_op(ops, &n, from, -VALUE_MAX - 1, 0);
 	entry = tape_call(tape, SYS_semop,
 			  TAPE_ARGS(tape_imm((uint64_t)set->id),
 				    tape_at(area_add(area, ops, n * sizeof(*ops))), tape_imm(n)),
