@@ -73,6 +73,7 @@ counts() { [ "$(grep -c '^[0-9]' "$TEST_DIR/out")" -gt "$1" ]; }
 	setsid unshare --ipc "$TEST_DIR/queues" </dev/null >>"$TEST_DIR/queues.out" 2>&1 3>&- &
 	target=$!
 	wait_for file_has "$TEST_DIR/queues.out" ready
+	rm -rf "$TEST_DIR/img"
 	mkdir "$TEST_DIR/img"
 	for _ in 1 2 3; do
 		run "$strike" first 10000000 "$CRYO" dump -t "$target" -D "$TEST_DIR/img" --leave-running
