@@ -35,6 +35,7 @@
 #include "pie/abi.h"
 
 #define LOOK_NS (100 * NS_PER_MS) /* how often M looks whether R still lives */
+#define LEAVE_NS (60 * NS_PER_SEC)
 #define UNDO_NS (10 * NS_PER_SEC) /* how long R may take to die */
 
 static uint32_t *live_word(const struct restore *r, uint64_t offset)
@@ -160,11 +161,13 @@ int launch_wait(struct restore *r, uint64_t offset, uint32_t n, struct error *er
 
 /*
  * After the release: until no task would die with us any more. It takes them
- * microseconds; one that is killed meanwhile, by anybody, is not waited for.
+ * microseconds, but on a busy machine they may not get their turn for seconds, and to go
+ * before that would kill them. One that is killed meanwhile, by anybody, never comes: so there is
+ * an end to it.
  */
 static void wait_left(const struct restore *r)
 {
-	uint64_t limit = clock_mono_ns() + NS_PER_SEC;
+	uint64_t limit = clock_mono_ns() + LEAVE_NS;
 	struct pie_area *live = r->live;
 
 	while (clock_mono_ns() < limit) {
