@@ -63,6 +63,9 @@ struct rfile *files_find(const struct restore *r, uint32_t id);
 /* A number that neither a task nor M uses. Negative errno: there is none. */
 int fd_stage(struct restore *r, struct error *err);
 
+/* M's own descriptors, and all that tasks have, are no staging numbers. */
+int fd_mark_numbers(struct restore *r, struct error *err);
+
 /* Moves a descriptor of M's to a staging number, where the tree inherits it; returns the
  * number. The descriptor is consumed. */
 int fd_stage_consume(struct restore *r, int fd, struct error *err);
@@ -90,6 +93,9 @@ int fd_keep(struct rtask *t, int staging, struct error *err);
 
 /* One that it needs even after fd_tape_drop(). */
 int fd_hold(struct rtask *t, int staging, struct error *err);
+
+/* Its build tape: closes all that is neither the task's own nor kept or held. */
+int fd_tape_close_rest(struct rtask *t, struct error *err);
 
 /* R's tape opens the folders of that task. */
 int fd_stage_folders(struct restore *r, const struct rtask *t, struct error *err);
