@@ -35,10 +35,10 @@ start_bash() {
 	from_disk sh
 	at sh '\r' 'expect:# ' 'jobs\r' 'expect:\[1\]- +Running +sleep 12345 \| cat &.*\[2\]\+ +Stopped +cat' \
 		'echo $mark\r' 'expect:still-the-same' \
-		'fg\r' 'expect:cat' 'after\r' 'expect:after.*after' '\x1a' 'expect:Stopped.*# ' 'fg\r' 'expect:cat' '\x03' 'expect:# ' \
+		'fg\r' 'expect:cat' 'after\r' 'expect:after.*after' '\x1a' 'expect:Stopped.*# ' 'fg\r' 'again\r' 'expect:again.*again' '\x03' 'expect:# ' \
 		'kill %1\r' 'wait; jobs; echo none"-"left\r' 'expect:none-left' \
-		'got=\r' 'expect:got=.*# ' size:40x90 'until [ "$got" ]; do :; done\r' 'expect:WINCH' 'stty size\r' 'expect:40 90' \
-		'sleep 54321\r' 'expect:54321' '\x03' 'expect:# ' 'tty; ps -o tpgid= -p $$\r' 'expect:/dev/pts/0' \
+		'got=; echo clear"-"ed\r' 'expect:clear-ed.*# ' size:40x90 'until [ "$got" ]; do :; done\r' 'expect:WINCH' 'stty size\r' 'expect:40 90' \
+		'(echo begin"-"ning; exec sleep 54321)\r' 'expect:begin-ning' '\x03' 'expect:# ' 'tty; ps -o tpgid= -p $$\r' 'expect:/dev/pts/0' \
 		'exit 7\r' end:7
 }
 

@@ -141,7 +141,7 @@ time.sleep(1000)' </dev/null >"$TEST_DIR/out" 2>&1 3>&- &
 
 @test "what this version can't do is said, not ignored" {
 	start_loop
-	for option in --lazy-pages --page-server --track-mem --auto-dedup "--prev-images-dir=x" "--external=net[]"; do
+	for option in --lazy-pages --page-server --auto-dedup "--external=net[]"; do
 		run cryo dump -t "$pid" -D "$IMG" "$option"
 		assert_status 1
 		assert_has "support"

@@ -74,8 +74,9 @@ GONE='while [ -e "/proc/$(cat "$TEST_DIR/job.pid")" ]; do sleep 0.05; done'
 	chmod +x "$TEST_DIR/first"
 	at_shell 'exec "$TEST_DIR/first"\r' 'expect:first' "run:until [ -s $TEST_DIR/job.pid ]; do sleep 0.05; done" \
 		"run:$DUMP --external \"tty[\$(cat $TEST_DIR/key)]\"" "run:$GONE"
-	at_shell '"$CRYO" restore -D "$IMG" -d --inherit-fd "fd[0]:tty[$(cat $TEST_DIR/key)]" \r' \
-		'exec sleep 100\r' 'expect:sleep' 'three\r' \
+	# One line for the shell: what is typed next is for the job alone.
+	at_shell '"$CRYO" restore -D "$IMG" -d --inherit-fd "fd[0]:tty[$(cat $TEST_DIR/key)]" && exec sleep 100\r' \
+		'expect:sleep 100' 'three\r' \
 		"run:until grep -q three $TEST_DIR/job.out; do sleep 0.05; done" \
 		"run:kill \$(cat $TEST_DIR/job.pid)" '\x03' end:-2
 	grep -q "got <three> 33 101" "$TEST_DIR/job.out"
