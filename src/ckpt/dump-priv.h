@@ -145,6 +145,8 @@ struct dump {
 	size_t cpu_mask_len;
 	struct crew *crew; /* NULL until there is a crowd */
 	struct freeze freeze;
+	void *settings; /* tsearch(3): those opened ahead, settings.h */
+	size_t n_settings;
 	uint64_t frozen_ns;	 /* CLOCK_MONOTONIC, when all stood still */
 	struct dump_task *tasks; /* root first, parents before children */
 	size_t n_tasks;

@@ -26,6 +26,7 @@
 #include "ckpt/mqueues.h"
 #include "ckpt/namespaces.h"
 #include "ckpt/seccomp.h"
+#include "ckpt/settings.h"
 #include "ckpt/shmem.h"
 #include "ckpt/sk-more.h"
 #include "ckpt/sk-queue.h"
@@ -60,6 +61,8 @@ static int prepare(struct dump *dump, struct error *err)
 		r = check_tree_first(dump->opts, err);
 	if (r == 0)
 		r = dump_images_prepare(dump, err);
+	if (r == 0)
+		r = namespaces_open_ahead(dump, err);
 	if (r == 0)
 		r = cgroup_prepare(dump, err);
 	if (r == 0)
@@ -275,6 +278,7 @@ static void dump_done(struct dump *dump)
 	timed_calls_done(&dump->timed_calls);
 	crew_free(dump->crew);
 	file_ids_free(dump->file_ids);
+	settings_done(dump);
 	dump_images_done(dump);
 	arena_done(&dump->arena);
 }

@@ -10,6 +10,9 @@ struct error;
 struct restore;
 struct tape;
 
+/* Before the freeze, in the namespace: what reading its settings needs is opened (settings.h). */
+int ipc_open_ahead(struct dump *dump, uint32_t ns_id, struct error *err);
+
 /* The caller is in that namespace; `id` is its number in the images. */
 int ipc_write(struct dump *dump, uint32_t id, struct error *err);
 

@@ -181,10 +181,11 @@ static const struct visit {
 	const char *name;
 	int flag;
 	int (*look)(struct dump *, uint32_t id, struct error *);
+	int (*ahead)(struct dump *, uint32_t id, struct error *); /* before the freeze; or NULL */
 } visits[] = {
-	{ DUMP_NS_UTS, "uts", CLONE_NEWUTS, write_uts },
-	{ DUMP_NS_IPC, "ipc", CLONE_NEWIPC, ipc_write },
-	{ DUMP_NS_NET, "net", CLONE_NEWNET, netns_write },
+	{ DUMP_NS_UTS, "uts", CLONE_NEWUTS, write_uts, NULL },
+	{ DUMP_NS_IPC, "ipc", CLONE_NEWIPC, ipc_write, ipc_open_ahead },
+	{ DUMP_NS_NET, "net", CLONE_NEWNET, netns_write, netns_open_ahead },
 };
 
 static const struct visit *visit_of(enum dump_ns kind)
@@ -197,7 +198,8 @@ static const struct visit *visit_of(enum dump_ns kind)
 }
 
 /* Goes there, looks, comes back. Not to come back is worse than any failure. */
-static int visit(struct dump *dump, const struct visit *v, pid_t host_pid, uint32_t id,
+static int visit(struct dump *dump, const struct visit *v,
+		 int (*look)(struct dump *, uint32_t, struct error *), pid_t host_pid, uint32_t id,
 		 struct error *err)
 {
 	cleanup_fd int own = -EBADF;
@@ -215,7 +217,7 @@ static int visit(struct dump *dump, const struct visit *v, pid_t host_pid, uint3
 		return err_sys(err, "open '%s'", path);
 	if (setns(there, v->flag) < 0)
 		return err_sys(err, "enter the %s namespace of task %d", v->name, host_pid);
-	r = v->look(dump, id, err);
+	r = look(dump, id, err);
 	if (setns(own, v->flag) < 0) {
 		log_warn("could not leave the %s namespace of task %d: %s", v->name, host_pid,
 			 strerror(errno));
@@ -230,10 +232,10 @@ static int visit_all(struct dump *dump, const struct visit *v, struct error *err
 	int r = 0;
 
 	if (dump->ns[v->kind].other)
-		r = visit(dump, v, dump->opts->pid, dump->ns[v->kind].root_id, err);
+		r = visit(dump, v, v->look, dump->opts->pid, dump->ns[v->kind].root_id, err);
 	for (const struct dump_nested *n = dump->nested; n && r == 0; n = n->next) {
 		if (n->kind == v->kind)
-			r = visit(dump, v, n->host_pid, n->id, err);
+			r = visit(dump, v, v->look, n->host_pid, n->id, err);
 	}
 	return r;
 }
@@ -250,6 +252,26 @@ static int write_net(struct dump *dump, struct error *err)
 	entry.ext_key = (char *)(net->value ? net->value : net->name);
 	return dump_image_one(dump, IMG_KIND_NETNS, dump->ns[DUMP_NS_NET].root_id, &entry.base,
 			      err);
+}
+
+static bool is_saved(const struct dump *dump, enum dump_ns kind)
+{
+	return dump->ns[kind].other &&
+	       (kind != DUMP_NS_NET || (!external_net(dump) && !is_empty_ns(dump, "net")));
+}
+
+int namespaces_open_ahead(struct dump *dump, struct error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(visits) && r == 0; i++) {
+		const struct visit *v = &visits[i];
+
+		if (v->ahead && is_saved(dump, v->kind))
+			r = visit(dump, v, v->ahead, dump->opts->pid, dump->ns[v->kind].root_id,
+				  err);
+	}
+	return r;
 }
 
 int namespaces_write_ipc(struct dump *dump, struct error *err)

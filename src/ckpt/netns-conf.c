@@ -15,9 +15,14 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/scan.h"
+#include "ckpt/dump-priv.h"
 #include "ckpt/netns.h"
+#include "ckpt/settings.h"
 
 #define TEXT_MAX 256
+#define PATH_SIZE 192
+#define UNIX_FOLDER "/proc/sys/net/unix"
+#define IPV4_FOLDER "/proc/sys/net/ipv4"
 
 static const char *const conf4[] = {
 	"accept_local",
@@ -133,16 +138,18 @@ static int read_text(int dirfd, const char *name, char text[TEXT_MAX], struct er
 	return 1;
 }
 
-static int read_one(int dirfd, const char *name, struct arena *arena, SysctlEntry *entry,
-		    struct error *err)
+static int read_one(const struct dump *dump, uint32_t ns_id, const char *folder, const char *name,
+		    struct arena *arena, SysctlEntry *entry, struct error *err)
 {
 	char text[TEXT_MAX];
+	char path[PATH_SIZE];
 	const char *p = text;
 	int value;
 	int r;
 
+	(void)snprintf(path, sizeof(path), "%s/%s", folder, name); /* names are short */
 	entry->type = is_text(name) ? SYSCTL_TYPE__CTL_STR : SYSCTL_TYPE__CTL_32;
-	r = dirfd < 0 ? 0 : read_text(dirfd, name, text, err);
+	r = setting_read(dump, ns_id, path, text, sizeof(text), err);
 	if (r <= 0)
 		return r;
 	if (entry->type == SYSCTL_TYPE__CTL_STR) {
@@ -154,7 +161,7 @@ static int read_one(int dirfd, const char *name, struct arena *arena, SysctlEntr
 		uint32_t number;
 
 		if (!scan_u32(&p, 10, &number))
-			return err_set(err, -EPROTO, "network setting '%s' is '%s'", name, text);
+			return err_set(err, -EPROTO, "network setting '%s' is '%s'", path, text);
 		value = (int)number;
 	}
 	entry->has_iarg = true;
@@ -162,11 +169,11 @@ static int read_one(int dirfd, const char *name, struct arena *arena, SysctlEntr
 	return 0;
 }
 
-static int read_all(int dirfd, const char *const *names, size_t n, struct arena *arena,
-		    SysctlEntry ***ret, struct error *err)
+static int read_all(struct dump *dump, uint32_t ns_id, const char *folder, const char *const *names,
+		    size_t n, SysctlEntry ***ret, size_t *ret_n, struct error *err)
 {
-	SysctlEntry *entries = arena_new_array(arena, SysctlEntry, n);
-	SysctlEntry **list = arena_new_array(arena, SysctlEntry *, n);
+	SysctlEntry *entries = arena_new_array(&dump->arena, SysctlEntry, n);
+	SysctlEntry **list = arena_new_array(&dump->arena, SysctlEntry *, n);
 	int r = 0;
 
 	if (!entries || !list)
@@ -174,11 +181,19 @@ static int read_all(int dirfd, const char *const *names, size_t n, struct arena 
 	for (size_t i = 0; i < n && r == 0; i++) {
 		sysctl_entry__init(&entries[i]);
 		list[i] = &entries[i];
-		r = read_one(dirfd, names[i], arena, &entries[i], err);
+		r = read_one(dump, ns_id, folder, names[i], &dump->arena, &entries[i], err);
 	}
 	if (r < 0)
 		return r;
 	*ret = list;
+	*ret_n = n;
+	return 0;
+}
+
+static int check_device(const char *name, struct error *err)
+{
+	if (name[0] == '.' || strchr(name, '/'))
+		return err_set(err, -EBADMSG, "network device with the name '%s'", name);
 	return 0;
 }
 
@@ -188,8 +203,8 @@ static int open_folder(const char *folder, const char *name, int *ret_fd, struct
 	char path[128];
 	int fd;
 
-	if (name[0] == '.' || strchr(name, '/'))
-		return err_set(err, -EBADMSG, "network device with the name '%s'", name);
+	if (check_device(name, err) < 0)
+		return -EBADMSG;
 	(void)snprintf(path, sizeof(path), "%s/%s", folder, name); /* names have 15 letters */
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 && errno != ENOENT)
@@ -198,19 +213,49 @@ static int open_folder(const char *folder, const char *name, int *ret_fd, struct
 	return 0;
 }
 
-int netns_conf_read(struct arena *arena, enum netns_family family, const char *name,
+int netns_conf_read(struct dump *dump, uint32_t ns_id, enum netns_family family, const char *name,
 		    SysctlEntry ***ret, size_t *ret_n, struct error *err)
 {
 	const struct family *f = &families[family];
-	cleanup_fd int fd = -EBADF;
-	int r = open_folder(f->folder, name, &fd, err);
+	char folder[PATH_SIZE];
+
+	if (check_device(name, err) < 0)
+		return -EBADMSG;
+	(void)snprintf(folder, sizeof(folder), "%s/%s", f->folder,
+		       name); /* names have 15 letters */
+	return read_all(dump, ns_id, folder, f->names, f->n, ret, ret_n, err);
+}
+
+static int open_ahead(struct dump *dump, uint32_t ns_id, const char *folder,
+		      const char *const *names, size_t n, struct error *err)
+{
+	char path[PATH_SIZE];
+	int r = 0;
+
+	for (size_t i = 0; i < n && r == 0; i++) {
+		(void)snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
+		r = setting_open_ahead(dump, ns_id, path, err);
+	}
+	return r;
+}
+
+int netns_open_ahead(struct dump *dump, uint32_t ns_id, struct error *err)
+{
+	static const char *const everywhere[] = { "default", "all", "lo" };
+	int r = open_ahead(dump, ns_id, UNIX_FOLDER, unix_names, ARRAY_SIZE(unix_names), err);
 
 	if (r == 0)
-		r = read_all(fd, f->names, f->n, arena, ret, err);
-	if (r < 0)
-		return err_wrap(err, r, "'%s/%s'", f->folder, name);
-	*ret_n = f->n;
-	return 0;
+		r = open_ahead(dump, ns_id, IPV4_FOLDER, ipv4_names, ARRAY_SIZE(ipv4_names), err);
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
+		for (size_t j = 0; j < ARRAY_SIZE(everywhere) && r == 0; j++) {
+			char folder[PATH_SIZE];
+
+			(void)snprintf(folder, sizeof(folder), "%s/%s", families[i].folder,
+				       everywhere[j]);
+			r = open_ahead(dump, ns_id, folder, families[i].names, families[i].n, err);
+		}
+	}
+	return r;
 }
 
 static bool has_value(const SysctlEntry *entry)
@@ -297,21 +342,6 @@ int netns_conf_set(enum netns_family family, const char *name, const char *setti
 
 /* ---- a few more ---- */
 
-static int read_folder(const char *folder, const char *const *names, size_t n, struct arena *arena,
-		       SysctlEntry ***ret, size_t *ret_n, struct error *err)
-{
-	cleanup_fd int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int r;
-
-	if (fd < 0)
-		return err_sys(err, "open '%s'", folder);
-	r = read_all(fd, names, n, arena, ret, err);
-	if (r < 0)
-		return err_wrap(err, r, "'%s'", folder);
-	*ret_n = n;
-	return 0;
-}
-
 static int write_folder(const char *folder, const char *const *names, size_t n_names,
 			SysctlEntry *const *entries, size_t n, struct error *err)
 {
@@ -326,22 +356,23 @@ static int write_folder(const char *folder, const char *const *names, size_t n_n
 	return r < 0 ? err_wrap(err, r, "'%s'", folder) : 0;
 }
 
-int netns_unix_read(struct arena *arena, SysctlEntry ***ret, size_t *ret_n, struct error *err)
+int netns_unix_read(struct dump *dump, uint32_t ns_id, SysctlEntry ***ret, size_t *ret_n,
+		    struct error *err)
 {
-	return read_folder("/proc/sys/net/unix", unix_names, ARRAY_SIZE(unix_names), arena, ret,
-			   ret_n, err);
+	return read_all(dump, ns_id, UNIX_FOLDER, unix_names, ARRAY_SIZE(unix_names), ret, ret_n,
+			err);
 }
 
 int netns_unix_write(SysctlEntry *const *entries, size_t n, struct error *err)
 {
-	return write_folder("/proc/sys/net/unix", unix_names, ARRAY_SIZE(unix_names), entries, n,
-			    err);
+	return write_folder(UNIX_FOLDER, unix_names, ARRAY_SIZE(unix_names), entries, n, err);
 }
 
-int netns_ipv4_read(struct arena *arena, SysctlEntry ***ret, size_t *ret_n, struct error *err)
+int netns_ipv4_read(struct dump *dump, uint32_t ns_id, SysctlEntry ***ret, size_t *ret_n,
+		    struct error *err)
 {
-	int r = read_folder("/proc/sys/net/ipv4", ipv4_names, ARRAY_SIZE(ipv4_names), arena, ret,
-			    ret_n, err);
+	int r = read_all(dump, ns_id, IPV4_FOLDER, ipv4_names, ARRAY_SIZE(ipv4_names), ret, ret_n,
+			 err);
 	/* Nobody may: the default, which the kernel does not take back when written. */
 	if (r == 0 && (*ret)[0]->sarg && !strcmp((*ret)[0]->sarg, "1\t0"))
 		(*ret)[0]->sarg = NULL;
@@ -350,6 +381,5 @@ int netns_ipv4_read(struct arena *arena, SysctlEntry ***ret, size_t *ret_n, stru
 
 int netns_ipv4_write(SysctlEntry *const *entries, size_t n, struct error *err)
 {
-	return write_folder("/proc/sys/net/ipv4", ipv4_names, ARRAY_SIZE(ipv4_names), entries, n,
-			    err);
+	return write_folder(IPV4_FOLDER, ipv4_names, ARRAY_SIZE(ipv4_names), entries, n, err);
 }

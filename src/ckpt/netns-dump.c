@@ -37,22 +37,24 @@ struct netns_dump {
 
 static int write_conf(struct netns_dump *n, struct error *err)
 {
-	struct arena *arena = &n->dump->arena;
 	NetnsEntry e = NETNS_ENTRY__INIT;
 	int r;
 
-	r = netns_conf_read(arena, NETNS_IPV4, "default", &e.def_conf4, &e.n_def_conf4, err);
+	r = netns_conf_read(n->dump, n->ns_id, NETNS_IPV4, "default", &e.def_conf4, &e.n_def_conf4,
+			    err);
 	if (r == 0)
-		r = netns_conf_read(arena, NETNS_IPV4, "all", &e.all_conf4, &e.n_all_conf4, err);
+		r = netns_conf_read(n->dump, n->ns_id, NETNS_IPV4, "all", &e.all_conf4,
+				    &e.n_all_conf4, err);
 	if (r == 0)
-		r = netns_conf_read(arena, NETNS_IPV6, "default", &e.def_conf6, &e.n_def_conf6,
-				    err);
+		r = netns_conf_read(n->dump, n->ns_id, NETNS_IPV6, "default", &e.def_conf6,
+				    &e.n_def_conf6, err);
 	if (r == 0)
-		r = netns_conf_read(arena, NETNS_IPV6, "all", &e.all_conf6, &e.n_all_conf6, err);
+		r = netns_conf_read(n->dump, n->ns_id, NETNS_IPV6, "all", &e.all_conf6,
+				    &e.n_all_conf6, err);
 	if (r == 0)
-		r = netns_unix_read(arena, &e.unix_conf, &e.n_unix_conf, err);
+		r = netns_unix_read(n->dump, n->ns_id, &e.unix_conf, &e.n_unix_conf, err);
 	if (r == 0)
-		r = netns_ipv4_read(arena, &e.ipv4_sysctl, &e.n_ipv4_sysctl, err);
+		r = netns_ipv4_read(n->dump, n->ns_id, &e.ipv4_sysctl, &e.n_ipv4_sysctl, err);
 	return r < 0 ? r : dump_image_one(n->dump, IMG_KIND_NETNS, n->ns_id, &e.base, err);
 }
 
@@ -133,7 +135,6 @@ static int type_of(const struct netns_dump *n, const struct link *link, NetDevic
 static int write_link(void *arg, const struct nlmsghdr *message, struct error *err)
 {
 	struct netns_dump *n = arg;
-	struct arena *arena = &n->dump->arena;
 	NetDeviceEntry e = NET_DEVICE_ENTRY__INIT;
 	const struct nlattr *address;
 	struct link link;
@@ -165,9 +166,10 @@ static int write_link(void *arg, const struct nlmsghdr *message, struct error *e
 		e.has_master = true;
 		e.master = mnl_attr_get_u32(link.attrs[IFLA_MASTER]);
 	}
-	r = netns_conf_read(arena, NETNS_IPV4, link.name, &e.conf4, &e.n_conf4, err);
+	r = netns_conf_read(n->dump, n->ns_id, NETNS_IPV4, link.name, &e.conf4, &e.n_conf4, err);
 	if (r == 0)
-		r = netns_conf_read(arena, NETNS_IPV6, link.name, &e.conf6, &e.n_conf6, err);
+		r = netns_conf_read(n->dump, n->ns_id, NETNS_IPV6, link.name, &e.conf6, &e.n_conf6,
+				    err);
 	return r < 0 ? r : image_write(n->image, &e.base, err);
 }
 

@@ -42,8 +42,11 @@ enum netns_family {
 
 /* All settings of "all", "default" or a device, in the order of CRIU's images. Those that this
  * kernel does not have stand there without a value. */
-int netns_conf_read(struct arena *arena, enum netns_family family, const char *name,
+int netns_conf_read(struct dump *dump, uint32_t ns_id, enum netns_family family, const char *name,
 		    SysctlEntry ***ret, size_t *ret_n, struct error *err);
+
+/* Before the freeze, in the namespace: what reading them needs is opened (settings.h). */
+int netns_open_ahead(struct dump *dump, uint32_t ns_id, struct error *err);
 
 /* Writes those that differ from what is there; `except`: all but that one. */
 int netns_conf_write(enum netns_family family, const char *name, SysctlEntry *const *entries,
@@ -57,7 +60,9 @@ int netns_conf_set(enum netns_family family, const char *name, const char *setti
 		   struct error *err);
 
 /* A few more, as CRIU keeps them: of unix sockets, and ping_group_range. */
-int netns_unix_read(struct arena *arena, SysctlEntry ***ret, size_t *ret_n, struct error *err);
+int netns_unix_read(struct dump *dump, uint32_t ns_id, SysctlEntry ***ret, size_t *ret_n,
+		    struct error *err);
 int netns_unix_write(SysctlEntry *const *entries, size_t n, struct error *err);
-int netns_ipv4_read(struct arena *arena, SysctlEntry ***ret, size_t *ret_n, struct error *err);
+int netns_ipv4_read(struct dump *dump, uint32_t ns_id, SysctlEntry ***ret, size_t *ret_n,
+		    struct error *err);
 int netns_ipv4_write(SysctlEntry *const *entries, size_t n, struct error *err);
