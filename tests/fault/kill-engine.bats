@@ -90,7 +90,7 @@ counts() { [ "$(grep -c '^[0-9]' "$TEST_DIR/out")" -gt "$1" ]; }
 		wait_for nobody_stopped "$target" || fail "round $round: a task is stopped or traced"
 	done
 	[ "$struck" -ge 30 ] || fail "only $struck of 60 dumps were struck: the moments are badly chosen"
-	printf 'go%*s\n' 4096 '' >>"$TEST_DIR/queues.out"
+	printf 'go%*s\n' 4092 '' >>"$TEST_DIR/queues.out"
 	wait_for process_gone "$target"
 	grep -x pass "$TEST_DIR/queues.out"
 }
