@@ -10,8 +10,10 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/rseq.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -265,6 +267,22 @@ static void a_pid_can_be_chosen_through_the_area(void **state UNUSED)
 	live_close(&live);
 }
 
+/* The kernel would write there after it is unmapped, whenever it takes the processor away. */
+static void forget_rseq(struct tape *tape)
+{
+	uint64_t size = getauxval(AT_RSEQ_FEATURE_SIZE);
+
+	if (!__rseq_size)
+		return;
+	size = size <= 32 ? 32 : (size + 31) & ~UINT64_C(31);
+	(void)tape_call(tape, SYS_rseq,
+			TAPE_ARGS(tape_imm((uint64_t)(uintptr_t)__builtin_thread_pointer() +
+					   (uint64_t)__rseq_offset),
+				  tape_imm(size), tape_imm(RSEQ_FLAG_UNREGISTER),
+				  tape_imm(RSEQ_SIG)),
+			"leave restartable sequences");
+}
+
 /* The way of every restored task: out of our image, into the area, all else unmapped. */
 static void becoming_leaves_nothing_but_the_area(void **state UNUSED)
 {
@@ -287,6 +305,7 @@ static void becoming_leaves_nothing_but_the_area(void **state UNUSED)
 	become = area_add_tape(&area, 5, "become");
 	path = area_add_string(&area, "/proc/self/maps");
 	maps = area_alloc(&area, 8192, 8);
+	forget_rseq(build);
 	map_entry = tape_call(build, SYS_mmap,
 			      TAPE_ARGS(tape_imm(FAR_ADDR), tape_imm(1 << 20),
 					tape_imm(PROT_READ | PROT_WRITE | PROT_EXEC),
