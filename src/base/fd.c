@@ -45,26 +45,6 @@ int fd_pwrite_all(int fd, const void *data, size_t len, uint64_t offset)
 	return 0;
 }
 
-int fd_read_all(int fd, void *data, size_t len)
-{
-	char *p = data;
-
-	while (len > 0) {
-		ssize_t n = read(fd, p, len);
-
-		if (n < 0) {
-			if (errno == EINTR)
-				continue;
-			return -errno;
-		}
-		if (n == 0)
-			return -EBADMSG;
-		p += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 int fd_pread_all(int fd, void *data, size_t len, uint64_t offset)
 {
 	char *p = data;
@@ -133,11 +113,6 @@ int fd_slurp(int fd, size_t max, char **ret_data, size_t *ret_len)
 int fd_slurp_once(int fd, size_t max, char **ret_data, size_t *ret_len)
 {
 	return slurp(fd, max, true, ret_data, ret_len);
-}
-
-int fd_set_cloexec(int fd, int on)
-{
-	return fcntl(fd, F_SETFD, on ? FD_CLOEXEC : 0) < 0 ? -errno : 0;
 }
 
 int fd_dup_above(int fd, int min)

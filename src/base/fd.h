@@ -12,7 +12,6 @@ struct error;
 
 int fd_write_all(int fd, const void *data, size_t len);
 int fd_pwrite_all(int fd, const void *data, size_t len, uint64_t offset);
-int fd_read_all(int fd, void *data, size_t len);
 int fd_pread_all(int fd, void *data, size_t len, uint64_t offset);
 
 /*
@@ -23,8 +22,6 @@ int fd_slurp(int fd, size_t max, char **ret_data, size_t *ret_len);
 
 /* The same for files whose reads are only short at the end: saves the read that returns 0. */
 int fd_slurp_once(int fd, size_t max, char **ret_data, size_t *ret_len);
-
-int fd_set_cloexec(int fd, int on);
 
 /* A duplicate with O_CLOEXEC at `min` or above, or -errno. */
 int fd_dup_above(int fd, int min);

@@ -19,29 +19,12 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/pagemap-scan.h"
 
 /* From uapi headers newer than the oldest we build with. */
 #define KERN_MFD_EXEC 0x0010U
 #define KERN_UFFD_FEATURE_MOVE (UINT64_C(1) << 16)
 #define KERN_UFFD_FEATURE_WP_ASYNC (UINT64_C(1) << 15)
-
-struct kern_pm_scan_arg {
-	uint64_t size;
-	uint64_t flags;
-	uint64_t start;
-	uint64_t end;
-	uint64_t walk_end;
-	uint64_t vec;
-	uint64_t vec_len;
-	uint64_t max_pages;
-	uint64_t category_inverted;
-	uint64_t category_mask;
-	uint64_t category_anyof_mask;
-	uint64_t return_mask;
-};
-
-#define KERN_PAGE_IS_GUARD (1U << 8)
-#define KERN_PAGEMAP_SCAN_IOCTL _IOWR('f', 16, struct kern_pm_scan_arg)
 
 /* A known system call that is given nonsense answers something else than ENOSYS or EPERM. */
 static bool is_known(long result)
@@ -100,9 +83,9 @@ static bool probe_time_ns(void)
 static bool can_scan_for(uint64_t categories)
 {
 	cleanup_fd int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	struct kern_pm_scan_arg arg = { .size = sizeof(arg), .return_mask = categories };
+	struct pagemap_scan_arg arg = { .size = sizeof(arg), .return_mask = categories };
 
-	return fd >= 0 && ioctl(fd, KERN_PAGEMAP_SCAN_IOCTL, &arg) == 0;
+	return fd >= 0 && ioctl(fd, PAGEMAP_SCAN_IOCTL, &arg) == 0;
 }
 
 static bool probe_pagemap_scan(void)
@@ -112,7 +95,7 @@ static bool probe_pagemap_scan(void)
 
 static bool probe_pagemap_scan_guards(void)
 {
-	return can_scan_for(KERN_PAGE_IS_GUARD);
+	return can_scan_for(PAGEMAP_IS_GUARD);
 }
 
 static bool has_uffd_feature(uint64_t feature)

@@ -204,16 +204,6 @@ const struct mountinfo *mountinfo_by_id(const struct mountinfo_table *table, int
 	return NULL;
 }
 
-const struct mountinfo *mountinfo_by_mountpoint(const struct mountinfo_table *table,
-						const char *mountpoint)
-{
-	for (size_t i = table->n; i > 0; i--) {
-		if (!strcmp(table->mounts[i - 1].mountpoint, mountpoint))
-			return &table->mounts[i - 1];
-	}
-	return NULL;
-}
-
 void mountinfo_table_done(struct mountinfo_table *table)
 {
 	arena_done(&table->arena);

@@ -52,10 +52,6 @@ int mountinfo_read_at(int proc_dir, const char *name, struct mountinfo_table *re
 
 const struct mountinfo *mountinfo_by_id(const struct mountinfo_table *table, int id);
 
-/* The topmost (last) mount at exactly that mountpoint, or NULL. */
-const struct mountinfo *mountinfo_by_mountpoint(const struct mountinfo_table *table,
-						const char *mountpoint);
-
 void mountinfo_table_done(struct mountinfo_table *table);
 
 #define cleanup_mountinfo __attribute__((cleanup(mountinfo_table_done)))

@@ -312,18 +312,6 @@ int netns_conf_write(enum netns_family family, const char *name, SysctlEntry *co
 	return r < 0 ? err_wrap(err, r, "'%s/%s'", f->folder, name) : 0;
 }
 
-const SysctlEntry *netns_conf_find(enum netns_family family, SysctlEntry *const *entries, size_t n,
-				   const char *setting)
-{
-	const struct family *f = &families[family];
-
-	for (size_t i = 0; i < n && i < f->n; i++) {
-		if (!strcmp(f->names[i], setting))
-			return has_value(entries[i]) ? entries[i] : NULL;
-	}
-	return NULL;
-}
-
 int netns_conf_set(enum netns_family family, const char *name, const char *setting, int value,
 		   struct error *err)
 {

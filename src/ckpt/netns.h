@@ -52,9 +52,6 @@ int netns_open_ahead(struct dump *dump, uint32_t ns_id, struct error *err);
 int netns_conf_write(enum netns_family family, const char *name, SysctlEntry *const *entries,
 		     size_t n, const char *except, struct error *err);
 
-/* The value of one of them, or NULL. */
-const SysctlEntry *netns_conf_find(enum netns_family family, SysctlEntry *const *entries, size_t n,
-				   const char *setting);
 /* One setting of one device. */
 int netns_conf_set(enum netns_family family, const char *name, const char *setting, int value,
 		   struct error *err);

@@ -9,42 +9,12 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/kern.h"
+#include "base/pagemap-scan.h"
 #include "ckpt/dump-priv.h"
 
 #define PAGE UINT64_C(4096)
 #define REGIONS_MAX 4096
 #define ADDRESS_END UINT64_C(0x7ffffffff000)
-
-/* include/uapi/linux/fs.h, since Linux 6.7 */
-struct scan_region {
-	uint64_t start;
-	uint64_t end;
-	uint64_t categories;
-};
-
-struct scan_arg {
-	uint64_t size;
-	uint64_t flags;
-	uint64_t start;
-	uint64_t end;
-	uint64_t walk_end;
-	uint64_t vec;
-	uint64_t vec_len;
-	uint64_t max_pages;
-	uint64_t category_inverted;
-	uint64_t category_mask;
-	uint64_t category_anyof_mask;
-	uint64_t return_mask;
-};
-
-#define SCAN _IOWR('f', 16, struct scan_arg)
-#define WP_MATCHING (1u << 0)
-#define IS_WRITTEN (1u << 1)
-#define IS_FILE (1u << 2)
-#define IS_PRESENT (1u << 3)
-#define IS_SWAPPED (1u << 4)
-#define IS_ZERO_PAGE (1u << 5)
-#define IS_GUARD (1u << 8) /* since Linux 6.16 */
 
 #define PAGEMAP_GUARD (UINT64_C(1) << 58) /* since Linux 6.15 */
 
@@ -58,7 +28,7 @@ struct pages_scan {
 	uint64_t at;  /* from here on nothing was looked at */
 	uint64_t end; /* of the last mapping */
 	size_t vma;   /* the first that ends behind what was told last */
-	struct scan_region *regions;
+	struct pagemap_scan_region *regions;
 	size_t n;
 	size_t next;
 };
@@ -104,20 +74,20 @@ void pages_scan_free(struct pages_scan *scan)
 
 static int fill_by_scan(struct pages_scan *scan, struct error *err)
 {
-	struct scan_arg arg = {
+	struct pagemap_scan_arg arg = {
 		.size = sizeof(arg),
 		.start = scan->at,
 		.end = scan->end,
 		.vec = (uint64_t)(uintptr_t)scan->regions,
 		.vec_len = REGIONS_MAX,
-		.category_inverted = IS_FILE | IS_ZERO_PAGE,
-		.category_mask = IS_FILE | IS_ZERO_PAGE,
-		.category_anyof_mask = IS_PRESENT | IS_SWAPPED,
-		.flags = scan->protect ? WP_MATCHING : 0,
-		.return_mask =
-			(scan->knows_guards ? IS_GUARD : 0) | (scan->tracked ? IS_WRITTEN : 0),
+		.category_inverted = PAGEMAP_IS_FILE | PAGEMAP_IS_ZERO,
+		.category_mask = PAGEMAP_IS_FILE | PAGEMAP_IS_ZERO,
+		.category_anyof_mask = PAGEMAP_IS_PRESENT | PAGEMAP_IS_SWAPPED,
+		.flags = scan->protect ? PAGEMAP_SCAN_WP_MATCHING : 0,
+		.return_mask = (scan->knows_guards ? PAGEMAP_IS_GUARD : 0) |
+			       (scan->tracked ? PAGEMAP_IS_WRITTEN : 0),
 	};
-	long n = ioctl(scan->fd, SCAN, &arg);
+	long n = ioctl(scan->fd, PAGEMAP_SCAN_IOCTL, &arg);
 
 	if (n < 0)
 		return err_sys(err, "task %d: scan pages from %" PRIx64 " on", scan->task->host_pid,
@@ -134,12 +104,13 @@ static int fill_by_scan(struct pages_scan *scan, struct error *err)
 
 static void add_page(struct pages_scan *scan, uint64_t at, uint64_t categories)
 {
-	struct scan_region *last = scan->n ? &scan->regions[scan->n - 1] : NULL;
+	struct pagemap_scan_region *last = scan->n ? &scan->regions[scan->n - 1] : NULL;
 
 	if (last && last->end == at && last->categories == categories)
 		last->end += PAGE;
 	else
-		scan->regions[scan->n++] = (struct scan_region){ at, at + PAGE, categories };
+		scan->regions[scan->n++] =
+			(struct pagemap_scan_region){ at, at + PAGE, categories };
 }
 
 /* One word a page: up to 512 of the next mapping that has any. */
@@ -172,10 +143,10 @@ static int fill_by_reading(struct pages_scan *scan, struct error *err)
 		return err_wrap(err, r, "task %d", task->host_pid);
 	for (size_t i = 0; i < n; i++, scan->at += PAGE) {
 		if (words[i] & PAGEMAP_GUARD)
-			add_page(scan, scan->at, IS_GUARD);
+			add_page(scan, scan->at, PAGEMAP_IS_GUARD);
 		else if (words[i] & (PROC_PAGE_PRESENT | PROC_PAGE_SWAP) &&
 			 !(words[i] & PROC_PAGE_FILE))
-			add_page(scan, scan->at, IS_WRITTEN);
+			add_page(scan, scan->at, PAGEMAP_IS_WRITTEN);
 	}
 	return 0;
 }
@@ -185,7 +156,7 @@ int pages_scan_next(struct pages_scan *scan, struct pages_stretch *ret_stretch, 
 	const struct dump_task *task = scan->task;
 
 	for (;;) {
-		struct scan_region *region;
+		struct pagemap_scan_region *region;
 		const struct proc_vma *vma;
 		uint64_t end;
 
@@ -208,10 +179,10 @@ int pages_scan_next(struct pages_scan *scan, struct pages_stretch *ret_stretch, 
 		/* One region may reach over several mappings that lie side by side. */
 		vma = task->vmas[scan->vma].proc;
 		end = region->end < vma->end ? region->end : vma->end;
-		*ret_stretch =
-			(struct pages_stretch){ region->start, end, scan->vma,
-						region->categories & IS_GUARD,
-						!scan->tracked || region->categories & IS_WRITTEN };
+		*ret_stretch = (struct pages_stretch){
+			region->start, end, scan->vma, region->categories & PAGEMAP_IS_GUARD,
+			!scan->tracked || region->categories & PAGEMAP_IS_WRITTEN
+		};
 		region->start = end;
 		if (end == region->end)
 			scan->next++;

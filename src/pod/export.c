@@ -76,13 +76,13 @@ void export_free(struct export *x)
 }
 
 /* A file without a name goes when we do. Not every file system has that: there a named one does. */
-static int open_nameless(const char *file, struct error *err)
+static int open_nameless(const char *file)
 {
 	cleanup_free char *folder = strdup(file);
 	char *slash = folder ? strrchr(folder, '/') : NULL;
 
 	if (!folder)
-		return err_oom(err);
+		return -ENOMEM;
 	if (slash)
 		slash[slash == folder] = '\0';
 	return open(slash ? folder : ".", O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600);
@@ -101,7 +101,7 @@ static int open_file(struct export *x, struct error *err)
 		x->temp = NULL;
 		return err_oom(err);
 	}
-	x->fd = open_nameless(x->options->file, err);
+	x->fd = open_nameless(x->options->file);
 	x->nameless = x->fd >= 0;
 	if (!x->nameless)
 		x->fd = open(x->temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);

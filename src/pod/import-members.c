@@ -31,7 +31,7 @@ void import_members_done(struct import_members *m)
 	free(m->lowers);
 	json_decref(m->deleted);
 	strv_done(&m->volumes);
-	strv_done(&m->made);
+	strv_done(&m->filled);
 }
 
 /* --- beginning ---------------------------------------------------------------------- */
@@ -82,6 +82,51 @@ static int volume_folder(const struct import_members *m, const char *name, const
 		return 0;
 	*ret = NULL;
 	return err_oom(err);
+}
+
+/* Where it is filled: in the container's own folder, which goes if we do. */
+static int filled_folder(const struct import_members *m, const char *name, const char *below,
+			 char **ret, struct error *err)
+{
+	char place[PATH_MAX];
+
+	(void)snprintf(place, sizeof(place), "volumes/%s%s", name, below); /* names are short */
+	return pod_path(m->pod, m->c->id, place, ret, err);
+}
+
+static int move_volume(struct import_members *m, const char *name, struct error *err)
+{
+	cleanup_free char *from = NULL;
+	cleanup_free char *to = NULL;
+	int r = filled_folder(m, name, "", &from, err);
+
+	if (r == 0)
+		r = volume_folder(m, name, "", &to, err);
+	if (r < 0)
+		return r;
+	/* Somebody may have made one meanwhile: it is not replaced. */
+	if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) < 0)
+		return err_sys(err, "move volume '%s' to its place '%s'", name, to);
+	m->n_placed++;
+	return 0;
+}
+
+int import_members_settle(struct import_members *m, struct error *err)
+{
+	cleanup_free char *volumes = NULL;
+	cleanup_free char *left = NULL;
+	int r;
+
+	if (m->filled.n == 0)
+		return 0;
+	r = volume_folder(m, "", "", &volumes, err);
+	if (r == 0)
+		r = file_make_dirs_at(AT_FDCWD, volumes, 0755, err);
+	for (size_t i = 0; i < m->filled.n && r == 0; i++)
+		r = move_volume(m, m->filled.items[i], err);
+	if (r == 0)
+		r = filled_folder(m, "", "", &left, err);
+	return r < 0 ? r : file_remove_tree_at(AT_FDCWD, left, err);
 }
 
 /* Names that stand in the config are those of create, unless somebody wrote them by hand. */
@@ -144,10 +189,10 @@ int import_members_begin(struct import_members *m, const struct pod *pod, const 
 
 void import_members_undo(struct import_members *m)
 {
-	for (size_t i = 0; i < m->made.n; i++) {
+	for (size_t i = 0; i < m->n_placed; i++) {
 		cleanup_free char *path = NULL;
 
-		if (volume_folder(m, m->made.items[i], "", &path, NULL) == 0)
+		if (volume_folder(m, m->filled.items[i], "", &path, NULL) == 0)
 			(void)file_remove_tree_at(AT_FDCWD, path, NULL);
 	}
 }
@@ -161,7 +206,8 @@ void import_members_remove(const struct pod *pod, const struct container *c)
 	if (list_volumes(&m, NULL) < 0)
 		return;
 	for (size_t i = 0; i < m.volumes.n; i++)
-		strv_add(&m.made, m.volumes.items[i]);
+		strv_add(&m.filled, m.volumes.items[i]);
+	m.n_placed = m.filled.n;
 	import_members_undo(&m);
 }
 
@@ -258,13 +304,13 @@ static int take_volume(struct import_members *m, struct archive_reader *archive,
 		return err_oom(err);
 	if (!strv_contains(&m->volumes, name))
 		return err_set(err, -EBADMSG, "volume '%.80s' is not one of the container's", name);
-	if (strv_contains(&m->made, name))
+	if (strv_contains(&m->filled, name))
 		return err_set(err, -EBADMSG, "volume '%.80s' is there twice", name);
-	r = volume_folder(m, name, "/_data", &data, err);
+	r = filled_folder(m, name, "/_data", &data, err);
 	if (r < 0)
 		return r;
-	strv_add(&m->made, name);
-	r = strv_ok(&m->made) ? file_make_dirs_at(AT_FDCWD, data, 0755, err) : err_oom(err);
+	strv_add(&m->filled, name);
+	r = strv_ok(&m->filled) ? file_make_dirs_at(AT_FDCWD, data, 0755, err) : err_oom(err);
 	if (r < 0)
 		return r;
 	fd = open(data, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

@@ -4,7 +4,7 @@
  *	checkpoint/NAME              userdata/checkpoint/NAME
  *	ctr.log stats-dump network.status   userdata
  *	rootfs-diff.tar deleted.files       the upper folder of the root
- *	volumes/NAME.tar             a new volume
+ *	volumes/NAME.tar             a new volume, at the end
  *
  * Other members are passed over. No name of the archive is ever a path.
  */
@@ -31,7 +31,8 @@ struct import_members {
 	size_t n_lowers;
 	json_t *deleted;
 	struct strv volumes; /* those of the container, to be filled */
-	struct strv made;    /* those that were made */
+	struct strv filled;  /* those that the archive has had */
+	size_t n_placed;     /* so many of these are in their place */
 	bool has_inventory;
 };
 
@@ -46,6 +47,10 @@ int import_members_begin(struct import_members *m, const struct pod *pod, const 
 
 int import_members_take(struct import_members *m, struct archive_reader *archive,
 			struct error *err);
+
+/* What was made outside of the container's folder until now comes to its place. -EEXIST: a volume
+ * of that name was made meanwhile. */
+int import_members_settle(struct import_members *m, struct error *err);
 
 /* Removes what was made outside of the container's folder. */
 void import_members_undo(struct import_members *m);

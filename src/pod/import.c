@@ -21,6 +21,7 @@
 #include "pod/db.h"
 #include "pod/find-image.h"
 #include "pod/held.h"
+#include "pod/import-mark.h"
 #include "pod/import-members.h"
 #include "pod/lifecycle.h"
 #include "pod/pod.h"
@@ -284,7 +285,8 @@ static int make_folder(struct import *im, struct error *err)
 	fd = open(im->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return err_sys(err, "open folder '%s'", im->folder);
-	return lock_take(fd, "lock", LOCK_MODE_EXCLUSIVE, &im->lock, err);
+	r = lock_take(fd, "lock", LOCK_MODE_EXCLUSIVE, &im->lock, err);
+	return r < 0 ? r : import_mark(fd, err);
 }
 
 static int unpack(struct import *im, struct error *err)
@@ -325,11 +327,16 @@ static int make(struct import *im, struct error *err)
 	if (r == 0)
 		r = unpack(im, err);
 	if (r == 0)
+		r = import_members_settle(&im->members, err);
+	if (r == 0)
 		r = remember(im, err);
 	if (r < 0 && im->has_folder) {
 		import_members_undo(&im->members);
 		(void)file_remove_tree_at(AT_FDCWD, im->folder, NULL); /* the failure is told */
+		return r;
 	}
+	if (r == 0)
+		(void)import_unmark(im->folder); /* it has its record: the mark means nothing now */
 	return r;
 }
 
@@ -349,6 +356,7 @@ int checkpoint_import(struct pod *pod, const struct import_options *o, char *ret
 
 	if (r < 0)
 		return r;
+	import_sweep(pod);
 	r = read_metadata(&im, err);
 	if (r == 0)
 		r = check_config(&im, err);

@@ -2,11 +2,6 @@
 
 #include <string.h>
 
-bool media_is_list(const char *type)
-{
-	return type && (strcmp(type, MEDIA_OCI_INDEX) == 0 || strcmp(type, MEDIA_DOCKER_LIST) == 0);
-}
-
 bool media_is_docker(const char *type)
 {
 	return type && strncmp(type, "application/vnd.docker.", 23) == 0;

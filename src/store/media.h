@@ -16,9 +16,6 @@
 #define MEDIA_DOCKER_MANIFEST "application/vnd.docker.distribution.manifest.v2+json"
 #define MEDIA_DOCKER_LAYER_GZIP "application/vnd.docker.image.rootfs.diff.tar.gzip"
 
-/* A manifest of manifests. */
-bool media_is_list(const char *type);
-
 /* A manifest as Docker writes it: its digests are good, its types are Docker's own. */
 bool media_is_docker(const char *type);
 

@@ -33,7 +33,7 @@ must_fail() { # what
 	[ -z "$(leftover_netns)" ] || fail "$1: network namespaces are left"
 }
 
-@test "each image file missing, or cut in half: the restore fails whole and can be repeated" {
+@test "each image file missing, empty, cut: the restore fails whole and can be repeated" {
 	local dir file name n=0
 	start_looper looper 0.1
 	cryopod container checkpoint looper
@@ -46,6 +46,8 @@ must_fail() { # what
 		case $name in inventory.img | pstree.img | core-* | mm-* | pagemap-* | pages-* | files.img | fdinfo-* | ids-* | fs-*) ;; *) continue ;; esac
 		rm "$file"
 		must_fail "$name missing"
+		: >"$file"
+		must_fail "$name empty"
 		head -c $(($(stat -c %s "$TEST_DIR/kept/$name") / 2)) "$TEST_DIR/kept/$name" >"$file"
 		must_fail "$name cut"
 		cp -a "$TEST_DIR/kept/$name" "$file"

@@ -1,5 +1,5 @@
 /*
- * Deleted files that are still open keep their bytes, position, mode and time of modification; two
+ * Deleted files that are still open keep their bytes, position, mode and times; two
  * descriptions of one of them, opened apart, still see the same file; holes stay holes.
  */
 #include "live.h"
@@ -30,6 +30,7 @@ int main(void)
 	CHECK((st.st_mode & 07777) == 0640, "its mode is %o", st.st_mode);
 	CHECK(st.st_mtim.tv_sec == times[1].tv_sec, "it was modified at %ld",
 	      (long)st.st_mtim.tv_sec);
+	CHECK(st.st_atim.tv_sec == times[0].tv_sec, "it was read at %ld", (long)st.st_atim.tv_sec);
 	CHECK(read(b, got, 5) == 5 && memcmp(got, "quick", 5) == 0, "read '%s'", got);
 	CHECK(write(a, "!", 1) == 1, "write");
 	CHECK(pread(b, got, sizeof(got), 0) == sizeof(text) + 1, "they are two files now");

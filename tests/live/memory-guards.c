@@ -2,7 +2,7 @@
  */
 #include "live.h"
 
-#include <setjmp.h>
+#include "fault.h"
 
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102
@@ -11,22 +11,6 @@
 
 #define PAGE 4096
 #define PAGES 64
-
-static sigjmp_buf back;
-
-static void on_fault(int sig)
-{
-	siglongjmp(back, sig);
-}
-
-static int touch(const volatile uint8_t *at)
-{
-	int sig = sigsetjmp(back, 1);
-
-	if (!sig)
-		(void)*at;
-	return sig;
-}
 
 static bool is_guard(int page)
 {

@@ -1,25 +1,9 @@
 /* Files that became shorter behind their mappings: SIGBUS there, all else as it was. */
 #include "live.h"
 
-#include <setjmp.h>
+#include "fault.h"
 
 #define PAGE 4096
-
-static sigjmp_buf back;
-
-static void on_fault(int sig)
-{
-	siglongjmp(back, sig);
-}
-
-static int touch(const volatile uint8_t *at)
-{
-	int sig = sigsetjmp(back, 1);
-
-	if (!sig)
-		(void)*at;
-	return sig;
-}
 
 int main(void)
 {

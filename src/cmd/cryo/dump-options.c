@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "base/log.h"
 #include "base/spawn.h"
 #include "cryo/dump.h"
 
@@ -129,4 +130,23 @@ void dump_options_done(struct dump_options *o)
 	old_mount_options_done(&o->old_mounts);
 	strv_done(&o->irmap_paths);
 	strv_done(&o->empty_ns);
+}
+
+int dump_command_run(struct program *p, const struct command *cmd,
+		     int (*act)(struct dump_options *o, struct program *p, struct error *err),
+		     const char *done, int argc, char **argv)
+{
+	struct dump_options o = { .common = COMMON_OPTIONS_INIT, .status_fd = -1 };
+	struct error err = ERROR_INIT;
+	int r = program_begin(p, cmd, &o, &o.common, &argc, argv);
+
+	if (r != PROGRAM_GO_ON)
+		return r;
+	if (argc > 0)
+		(void)err_set(&err, -EINVAL, "unexpected argument '%s'", argv[0]);
+	else if (act(&o, p, &err) == 0)
+		log_info("%s", done);
+	r = err.code ? program_fail(p, &err) : program_finish(p);
+	dump_options_done(&o);
+	return r;
 }

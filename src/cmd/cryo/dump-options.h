@@ -22,7 +22,7 @@ struct dump_options {
 	const char *cgroup_yard; /* accepted: hierarchies are found where they are mounted */
 	const char *action_script;
 	const char *pidfile;	   /* a dump writes none */
-	const char *pre_dump_mode; /* accepted: there was no pre-dump */
+	const char *pre_dump_mode; /* accepted: memory is read from outside */
 	const char *network_lock;  /* accepted: there is nothing to lock yet */
 	const char *freeze_cgroup;
 	const char *prev_images_dir;
@@ -86,5 +86,10 @@ int dump_options_use(struct dump_options *o, const struct program *p, struct cry
 
 /* Runs the action script, if there is one. A failure of the script is one of ours. */
 int dump_script_run(const struct dump_options *o, const char *action, struct error *err);
+
+/* What the commands that dump have in common: options read, `act` called, its end told. */
+int dump_command_run(struct program *p, const struct command *cmd,
+		     int (*act)(struct dump_options *o, struct program *p, struct error *err),
+		     const char *done, int argc, char **argv);
 
 void dump_options_done(struct dump_options *o);

@@ -8,7 +8,6 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
-#include "base/log.h"
 #include "cmd/cryo/commands.h"
 #include "cmd/cryo/dump-options.h"
 #include "cmd/cryo/program.h"
@@ -138,21 +137,7 @@ static int dump(struct dump_options *o, struct program *p, struct error *err)
 
 static int run_dump(const struct command *cmd, int argc, char **argv, void *program)
 {
-	struct dump_options o = { .common = COMMON_OPTIONS_INIT, .status_fd = -1 };
-	struct program *p = program;
-	struct error err = ERROR_INIT;
-	int r;
-
-	r = program_begin(p, cmd, &o, &o.common, &argc, argv);
-	if (r != PROGRAM_GO_ON)
-		return r;
-	if (argc > 0)
-		(void)err_set(&err, -EINVAL, "unexpected argument '%s'", argv[0]);
-	else if (dump(&o, p, &err) == 0)
-		log_info("dumped");
-	r = err.code ? program_fail(p, &err) : program_finish(p);
-	dump_options_done(&o);
-	return r;
+	return dump_command_run(program, cmd, dump, "dumped", argc, argv);
 }
 
 const struct command command_dump = {

@@ -5,7 +5,6 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
-#include "base/log.h"
 #include "cmd/cryo/commands.h"
 #include "cmd/cryo/dump-options.h"
 #include "cmd/cryo/program.h"
@@ -46,21 +45,7 @@ static int pre_dump(struct dump_options *o, struct program *p, struct error *err
 
 static int run_pre_dump(const struct command *cmd, int argc, char **argv, void *program)
 {
-	struct dump_options o = { .common = COMMON_OPTIONS_INIT, .status_fd = -1 };
-	struct program *p = program;
-	struct error err = ERROR_INIT;
-	int r;
-
-	r = program_begin(p, cmd, &o, &o.common, &argc, argv);
-	if (r != PROGRAM_GO_ON)
-		return r;
-	if (argc > 0)
-		(void)err_set(&err, -EINVAL, "unexpected argument '%s'", argv[0]);
-	else if (pre_dump(&o, p, &err) == 0)
-		log_info("memory dumped");
-	r = err.code ? program_fail(p, &err) : program_finish(p);
-	dump_options_done(&o);
-	return r;
+	return dump_command_run(program, cmd, pre_dump, "memory dumped", argc, argv);
 }
 
 const struct command command_pre_dump = {

@@ -213,6 +213,31 @@ in_background() { # OUTPUT WORD...
 field() { cryopod inspect --format "{{.State.$2}}" "$1"; }
 is_stopped() { grep -q '^State:.t' "/proc/$1/status"; }
 
+import_begun() { [ -n "$(find "$TEST_DIR/root/containers" -mindepth 2 -maxdepth 2 -name import)" ]; }
+
+@test "killed in the middle of an import: nothing is in the way of the next one" {
+	start_looper c1 -v data:/data
+	cryopod exec c1 sh -c 'head -c 150000000 /dev/urandom | tee /big >/data/big; sync /data/big'
+	sum=$(cryopod exec c1 md5sum </dev/null /data/big)
+	cryopod container checkpoint -c none -e "$A" c1 >/dev/null
+	cryopod rm c1 >/dev/null
+	rm -r "$TEST_DIR/root/volumes"
+	for _ in 1 2 3; do
+		in_background /dev/null container restore -i "$A"
+		wait_for import_begun
+		kill -KILL "$pid"
+		code=0
+		wait "$pid" || code=$?
+		assert_equal "$code" 137 "exit code of the import: was it done already?"
+		assert_equal "$(cryopod ps -aq)$(ls "$TEST_DIR/root/volumes" 2>/dev/null)" "" "containers and volumes"
+	done
+	cryopod container restore -i "$A" >/dev/null
+	assert_goes_on c1
+	assert_equal "$(cryopod exec c1 md5sum /data/big)" "$sum" "the volume's content"
+	run -1 import_begun
+	assert_equal "$(find "$TEST_DIR/root/containers" -mindepth 1 -maxdepth 1 | wc -l)" 1 "folders of containers"
+}
+
 # repack FILTER: the archive unpacked into $TEST_DIR/x, changed by the command, packed again into $A.
 repack() {
 	rm -rf "$TEST_DIR/x"
